@@ -1,0 +1,39 @@
+"""Every limit on bytes and counts, with its reason.
+
+The limits of the D-Bus specification are upper bounds for everybody; ours are lower where nothing
+legitimate comes near them, so that one peer cannot make a small machine run out of memory.
+"""
+
+from __future__ import annotations
+
+# D-Bus specification, "Valid Signatures".
+SIGNATURE_LENGTH = 255
+ARRAY_DEPTH = 32
+STRUCT_DEPTH = 32
+# D-Bus specification, "Marshaling": containers of all kinds, variants included.
+TOTAL_DEPTH = 64
+# D-Bus specification, "Marshaling": an array's length excludes the padding before its elements.
+ARRAY_BYTES = 1 << 26
+# D-Bus specification, "Message Format".
+MESSAGE_BYTES = 1 << 27
+# D-Bus specification, "Valid Names".
+NAME_LENGTH = 255
+
+# All header fields together. The longest legitimate header carries a unit's object path (a unit
+# name has at most 255 bytes, escaping triples it) and five names of 255 bytes.
+HEADER_FIELDS_BYTES = 1 << 14
+
+# From an agent that has registered: ListUnits of 20 000 units is about 4 MiB.
+REGISTERED_MESSAGE_BYTES = 1 << 24
+# From somebody who has not registered yet: `Register` needs less than 512 bytes.
+UNREGISTERED_MESSAGE_BYTES = 1 << 12
+
+# A line of the authentication. libdbus allows 16 KiB for all of it; the longest that hirte
+# understands is AUTH EXTERNAL with a hexadecimal user id.
+SASL_LINE_BYTES = 512
+# A client needs four lines; the rest is room to try mechanisms that are refused.
+SASL_LINES = 16
+
+# Entries of the tables that remember validated names and parsed signatures. A fleet of 100 nodes
+# uses a few hundred; a peer that invents names only makes the table start again.
+CACHE_ENTRIES = 1024
