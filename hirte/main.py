@@ -1,0 +1,89 @@
+"""The one program: choose the mode and hand the command line to it.
+
+The mode is the first word, or lies in the name that the program is called by (a symbolic link to
+the one file). Only the chosen mode is imported, and nothing else, because imports are most of what
+a start costs. Every mode is a module with
+
+    main(argv: list[str], program: str) -> int
+
+`argv` is what follows the mode, `program` is what to call the program in messages, and the result
+is the exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from hirte import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+# Word -> (module, what it is). The order is that of the help.
+MODES = {
+    "manager": ("hirte.modes.manager", "offers the interface to all nodes; on the primary node"),
+    "agent": ("hirte.modes.agent", "drives the systemd of its node; on every managed node"),
+    "ctl": ("hirte.modes.ctl", "the administrator's tool"),
+}
+
+# Names to be called by, beside hirte-<mode>.
+NAMES = {"hirtectl": "ctl"}
+
+EXIT_USAGE = 2
+# As shells report a program that SIGINT ended.
+EXIT_INTERRUPTED = 130
+
+
+def usage() -> str:
+    """Return the help on the program as a whole."""
+    width = max(map(len, MODES))
+    lines = ["usage: hirte MODE [ARGUMENT...]", "", "modes:"]
+    lines += [f"  {word:{width}}  {what}" for word, (_, what) in MODES.items()]
+    lines += ["", "'hirte MODE --help' tells more; 'hirte version' prints the version."]
+    return "\n".join(lines)
+
+
+def called_as(name: str) -> str | None:
+    """Return the mode that lies in the program's file name `name`, if any."""
+    if name in NAMES:
+        return NAMES[name]
+    prefix, _, word = name.partition("-")
+    return word if prefix == "hirte" and word in MODES else None
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line `argv`, whose first item is the program's path; return the exit code."""
+    name = argv[0].rpartition("/")[2]
+    mode = called_as(name)
+    if mode is not None:
+        return run_mode(mode, argv[1:], name)
+    word = argv[1] if len(argv) > 1 else ""
+    if word in MODES:
+        return run_mode(word, argv[2:], f"hirte {word}")
+    if word in ("help", "--help", "-h"):
+        print(usage())
+        return 0
+    if word in ("version", "--version"):
+        print(f"hirte version {__version__}")
+        return 0
+    problem = f"unknown mode '{word}'" if word else "no mode given"
+    print(f"hirte: {problem}; modes are: {', '.join(MODES)}", file=sys.stderr)
+    return EXIT_USAGE
+
+
+def run_mode(mode: str, argv: list[str], program: str) -> int:
+    """Import the module of `mode`, and nothing of the others, and run it."""
+    module = MODES[mode][0]
+    __import__(module)
+    code: int = sys.modules[module].main(argv, program)
+    return code
+
+
+def run() -> NoReturn:
+    """Run the command line of this process and end it with the exit code."""
+    try:
+        code = main(sys.argv)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
