@@ -5,7 +5,7 @@ Only what hirte can use is understood: `tcp` with host and port, `unix` with pat
 
 from __future__ import annotations
 
-from .errors import AddressError
+from hirte.wire.errors import AddressError
 
 # The colon is beyond the specification's list, but written as it is by libsystemd for IPv6 hosts.
 _UNESCAPED = frozenset(

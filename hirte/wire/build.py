@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 
-from .encode import NATIVE
-from .errors import EncodeError
-from .limits import CACHE_ENTRIES, MESSAGE_BYTES
-from .message import ERROR, METHOD_CALL, METHOD_RETURN, NO_REPLY_EXPECTED, SIGNAL
+from hirte.wire.encode import NATIVE
+from hirte.wire.errors import EncodeError
+from hirte.wire.limits import CACHE_ENTRIES, MESSAGE_BYTES
+from hirte.wire.message import ERROR, METHOD_CALL, METHOD_RETURN, NO_REPLY_EXPECTED, SIGNAL
 
 _FIXED = {"<": struct.Struct("<BBBBIII"), ">": struct.Struct(">BBBBIII")}
 _REPLY_SERIAL = {"<": struct.Struct("<BBBBI"), ">": struct.Struct(">BBBBI")}

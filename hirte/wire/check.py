@@ -16,18 +16,18 @@ from __future__ import annotations
 
 import sys
 
-from .decode import decode
-from .encode import NATIVE
-from .errors import PeerError
-from .limits import ARRAY_BYTES, CACHE_ENTRIES, TOTAL_DEPTH
-from .names import is_object_path
-from .signature import ALIGNMENT, parse, parse_single
+from hirte.wire.decode import decode
+from hirte.wire.encode import NATIVE
+from hirte.wire.errors import PeerError
+from hirte.wire.limits import ARRAY_BYTES, CACHE_ENTRIES, TOTAL_DEPTH
+from hirte.wire.names import is_object_path
+from hirte.wire.signature import ALIGNMENT, parse, parse_single
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-    from .signature import Type, Types
+    from hirte.wire.signature import Type, Types
 
     Words = memoryview[int]
     Walker = Callable[[bytes, Words, int, int], int]

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import struct
 
-from .errors import PeerError
-from .limits import ARRAY_BYTES, TOTAL_DEPTH
-from .names import is_object_path
-from .signature import ALIGNMENT, parse, parse_single
+from hirte.wire.errors import PeerError
+from hirte.wire.limits import ARRAY_BYTES, TOTAL_DEPTH
+from hirte.wire.names import is_object_path
+from hirte.wire.signature import ALIGNMENT, parse, parse_single
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from .signature import Type
+    from hirte.wire.signature import Type
 
 
 def _readers(order: str) -> dict[str, struct.Struct]:
@@ -189,7 +189,7 @@ def _deeper(depth: int) -> int:
 
 
 _READERS: dict[str, Callable[[_Cursor, Type, int], Any]] = {
-    **{code: _fixed for code in "ynqiuxtdh"},
+    **dict.fromkeys("ynqiuxtdh", _fixed),
     "b": _boolean, "s": _string, "o": _object_path, "g": _signature,
     "v": _variant, "(": _struct, "a": _array,
 }  # fmt: skip

@@ -10,16 +10,16 @@ from __future__ import annotations
 import struct
 import sys
 
-from .errors import EncodeError, PeerError
-from .limits import ARRAY_BYTES, TOTAL_DEPTH
-from .names import is_object_path
-from .signature import ALIGNMENT, parse, parse_single
+from hirte.wire.errors import EncodeError, PeerError
+from hirte.wire.limits import ARRAY_BYTES, TOTAL_DEPTH
+from hirte.wire.names import is_object_path
+from hirte.wire.signature import ALIGNMENT, parse, parse_single
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from .signature import Type
+    from hirte.wire.signature import Type
 
 NATIVE = "<" if sys.byteorder == "little" else ">"
 _FIXED = {
@@ -146,7 +146,7 @@ def _deeper(depth: int) -> int:
 
 
 _WRITERS: dict[str, Callable[[bytearray, Type, Any, int], None]] = {
-    **{code: _fixed for code in _FIXED},
+    **dict.fromkeys(_FIXED, _fixed),
     "b": _boolean, "s": _string, "o": _object_path, "g": _signature,
     "v": _variant, "(": _struct, "a": _array,
 }  # fmt: skip

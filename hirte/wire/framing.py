@@ -8,8 +8,8 @@ is held, because the size is judged as soon as the first 16 bytes are there.
 
 from __future__ import annotations
 
-from .limits import UNREGISTERED_MESSAGE_BYTES
-from .message import FIXED_BYTES, Message, measure, parse
+from hirte.wire.limits import UNREGISTERED_MESSAGE_BYTES
+from hirte.wire.message import FIXED_BYTES, Message, measure, parse
 
 
 class Framer:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import struct
 
-from .decode import decode, skip_variant
-from .encode import NATIVE
-from .errors import PeerError
-from .limits import CACHE_ENTRIES, HEADER_FIELDS_BYTES
-from .names import is_bus_name, is_interface, is_member, is_object_path
-from .signature import parse as parse_signature
+from hirte.wire.decode import decode, skip_variant
+from hirte.wire.encode import NATIVE
+from hirte.wire.errors import PeerError
+from hirte.wire.limits import CACHE_ENTRIES, HEADER_FIELDS_BYTES
+from hirte.wire.names import is_bus_name, is_interface, is_member, is_object_path
+from hirte.wire.signature import parse as parse_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ class Message:
     def values(self) -> tuple[Any, ...]:
         """Return the decoded body. Raises PeerError."""
         return decode(self.signature, self.body, self.order)
+
+    def expect(self, signature: str) -> tuple[Any, ...]:
+        """Return the decoded body of a message that must have `signature`. Raises PeerError."""
+        if self.signature != signature:
+            raise PeerError(f"{self} carries {self.signature!r} instead of {signature!r}")
+        return self.values()
 
     def error_text(self) -> str:
         """Return the text of an error: its first argument if that is a string, else nothing."""
@@ -157,7 +163,7 @@ def _read_fields(message: Message, data: bytes, start: int, end: int, u32: struc
             position = _read_text(message, data, position, u32)
         elif code == _SIGNATURE:
             position = _read_signature(message, data, position)
-        elif code == _REPLY_SERIAL or code == _UNIX_FDS:
+        elif code in (_REPLY_SERIAL, _UNIX_FDS):
             position = _read_number(message, data, position, u32)
         else:
             at = position + 1 - start

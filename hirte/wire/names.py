@@ -6,7 +6,7 @@ whether anything is left, which runs in C, because each message asks several of 
 
 from __future__ import annotations
 
-from .limits import NAME_LENGTH
+from hirte.wire.limits import NAME_LENGTH
 
 _DIGITS = b"0123456789"
 _WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_" + _DIGITS
@@ -68,9 +68,5 @@ def is_bus_name(name: bytes) -> bool:
 
 def _is_dotted(name: bytes, digits_may_lead: bool) -> bool:
     parts = name.split(b".")
-    if len(parts) < 2:
-        return False
-    for part in parts:
-        if not part or (not digits_may_lead and part[0] in _DIGITS):
-            return False
-    return True
+    forbidden = b"" if digits_may_lead else _DIGITS
+    return len(parts) >= 2 and all(part and part[0] not in forbidden for part in parts)

@@ -10,8 +10,8 @@ The client sends libsystemd's own opening, which every D-Bus server takes, in on
 
 from __future__ import annotations
 
-from .errors import PeerError
-from .limits import SASL_LINE_BYTES, SASL_LINES
+from hirte.wire.errors import PeerError
+from hirte.wire.limits import SASL_LINE_BYTES, SASL_LINES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

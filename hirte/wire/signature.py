@@ -6,8 +6,8 @@ A type is a tuple whose first item is its code: `("s",)`, `("a", element)`, `("(
 
 from __future__ import annotations
 
-from .errors import PeerError
-from .limits import ARRAY_DEPTH, CACHE_ENTRIES, SIGNATURE_LENGTH, STRUCT_DEPTH
+from hirte.wire.errors import PeerError
+from hirte.wire.limits import ARRAY_DEPTH, CACHE_ENTRIES, SIGNATURE_LENGTH, STRUCT_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

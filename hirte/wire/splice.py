@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import struct
 
-from .encode import NATIVE, encode
+from hirte.wire.encode import NATIVE, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable
+    from collections.abc import Iterable
 
-    from .message import Message
+    from hirte.wire.message import Message
 
 _U32 = struct.Struct(NATIVE + "I")
 # An array of structs starts with its length and the padding up to the first struct.

@@ -1,0 +1,101 @@
+"""A client of a message bus: Hello, well-known names, matches, and who a caller is.
+
+The same object lives through the bus going away: its owner attaches a new connection, and
+everything that was asked of the bus is asked again.
+"""
+
+from __future__ import annotations
+
+from hirte.dbus import errors
+from hirte.dbus.limits import KNOWN_CALLERS
+from hirte.wire.encode import encode
+from hirte.wire.message import ERROR, Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from hirte.dbus.connection import Connection
+    from hirte.dbus.objects import Call
+
+DRIVER = "org.freedesktop.DBus"
+_PATH = "/org/freedesktop/DBus"
+
+# RequestName, D-Bus specification: take it from an owner who allows that, else fail at once.
+_REPLACE_EXISTING, _DO_NOT_QUEUE = 0x2, 0x4
+_PRIMARY_OWNER, _ALREADY_OWNER = 1, 4
+
+
+class Bus:
+    """Our place on a bus, over a connection that has just become ready."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.unique_name = ""
+        self._users: dict[str, int] = {}
+
+    def hello(self, on_done: Callable[[], None]) -> None:
+        """Say Hello; `on_done` comes when we have a unique name, the connection closes if not."""
+
+        def replied(reply: Message) -> None:
+            if reply.type == ERROR:
+                self.connection.close(f"the bus refused Hello: {reply.error_text()}")
+                return
+            (self.unique_name,) = reply.values()
+            on_done()
+
+        self._call("Hello", replied)
+
+    def own(self, name: str, on_done: Callable[[str], None]) -> None:
+        """Ask for a well-known name; `on_done` gets the empty text, or why it was refused."""
+
+        def replied(reply: Message) -> None:
+            if reply.type == ERROR:
+                on_done(f"cannot own {name}: {reply.error_text()}")
+            elif reply.values()[0] in (_PRIMARY_OWNER, _ALREADY_OWNER):
+                on_done("")
+            else:
+                on_done(f"cannot own {name}: another process owns it")
+
+        flags = _REPLACE_EXISTING | _DO_NOT_QUEUE
+        self._call("RequestName", replied, "su", encode("su", (name, flags)))
+
+    def match(self, rule: str) -> None:
+        """Subscribe to the signals that `rule` describes."""
+        self.connection.send(_PATH, DRIVER, "AddMatch", "s", encode("s", (rule,)), DRIVER)
+
+    def authorize(self, call: Call, proceed: Callable[[], None], uid: int) -> None:
+        """Let root and the user `uid` proceed, and answer AccessDenied to everybody else."""
+        sender = call.message.sender
+        known = self._users.get(sender)
+        if known is not None:
+            _decide(call, proceed, known, uid)
+            return
+
+        def replied(reply: Message) -> None:
+            if reply.type == ERROR:
+                call.fail(errors.ACCESS_DENIED, "The caller's user is not known")
+                return
+            (caller,) = reply.values()
+            if len(self._users) >= KNOWN_CALLERS:
+                self._users.clear()
+            self._users[sender] = caller
+            _decide(call, proceed, caller, uid)
+
+        self._call("GetConnectionUnixUser", replied, "s", encode("s", (sender,)))
+
+    def _call(
+        self,
+        member: str,
+        on_reply: Callable[[Message], None],
+        signature: str = "",
+        body: bytes = b"",
+    ) -> None:
+        self.connection.call(_PATH, DRIVER, member, on_reply, signature, body, DRIVER)
+
+
+def _decide(call: Call, proceed: Callable[[], None], caller: int, uid: int) -> None:
+    if caller in (0, uid):
+        proceed()
+    else:
+        call.fail(errors.ACCESS_DENIED, "Only root and the service's own user may do this")

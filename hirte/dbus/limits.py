@@ -1,0 +1,14 @@
+"""Every limit on time and on open requests, with its reason."""
+
+from __future__ import annotations
+
+# How long an answer may take before the caller gets NoReply, manager to agent and agent to
+# systemd alike: the reference's value, a little more than libsystemd's default of 25 s.
+CALL_TIMEOUT = 30.0
+
+# Calls that one connection may leave unanswered at a time. dbus-daemon allows 128 per
+# connection; a manager may have that many callers, so this only stops what runs away.
+PENDING_CALLS = 1 << 15
+
+# Callers whose user is remembered. A unique name is never used twice during a bus's life.
+KNOWN_CALLERS = 512

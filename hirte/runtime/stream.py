@@ -1,0 +1,251 @@
+"""Non-blocking stream sockets: connecting, accepting, reading, and bounded writing.
+
+Rules of this file:
+- Writes are collected and sent at the end of the loop's turn. What the kernel does not take waits
+  in memory, up to a limit; a peer that does not read loses its connection, not our memory.
+- A stream tells its end exactly once, with a reason.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+
+from hirte.wire.address import Address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Protocol
+
+    from hirte.runtime.loop import Loop
+
+    class Receiver(Protocol):
+        """Who gets what a stream brings."""
+
+        def received(self, data: bytes) -> None: ...
+
+        def lost(self, reason: str) -> None: ...
+
+
+# One read. Bulk reads pay, but from 128 KiB on the C library maps and unmaps memory for each.
+_READ_BYTES = 1 << 16
+# Waiting output of one peer. ListUnits of 100 nodes with 300 units is 6 MiB; nobody who reads at
+# all ever gets there.
+QUEUE_BYTES = 1 << 26
+# A connection attempt ends here even if the network swallows everything: the reference's agent
+# gives up after one heartbeat interval, kernels only after minutes.
+CONNECT_TIMEOUT = 20.0
+
+
+class TcpOptions:
+    """What is set on both ends of a TCP connection; 0 leaves the system's value."""
+
+    __slots__ = ("count", "idle", "interval", "receive_errors")
+
+    def __init__(self, idle: int, interval: int, count: int, receive_errors: bool) -> None:
+        self.idle = idle
+        self.interval = interval
+        self.count = count
+        self.receive_errors = receive_errors
+
+    def apply(self, sock: _socket.socket) -> None:
+        """Set the options; one that the kernel does not know is left out."""
+        options = [
+            (_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1),
+            (_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1),
+            (_socket.IPPROTO_IP, _IP_RECVERR, int(self.receive_errors)),
+            (_socket.IPPROTO_TCP, _socket.TCP_KEEPIDLE, self.idle),
+            (_socket.IPPROTO_TCP, _socket.TCP_KEEPINTVL, self.interval),
+            (_socket.IPPROTO_TCP, _socket.TCP_KEEPCNT, self.count),
+        ]
+        for level, option, value in options:
+            if value:
+                try:
+                    sock.setsockopt(level, option, value)
+                except OSError:
+                    continue
+
+
+# linux/in.h; Python's socket module does not name it.
+_IP_RECVERR = 11
+
+
+class Stream:
+    """One connected stream socket; gives its bytes to a receiver."""
+
+    def __init__(self, loop: Loop, sock: _socket.socket, peer_ip: str = "") -> None:
+        sock.setblocking(False)
+        self.peer_ip = peer_ip
+        self._loop = loop
+        self._socket = sock
+        self._fd = sock.fileno()
+        self._receiver: Receiver | None = None
+        self._queue: list[bytes] = []
+        self._queued = 0
+        self._flush_planned = False
+        self._open = True
+
+    def start(self, receiver: Receiver) -> None:
+        """Begin to read; everything goes to `receiver`."""
+        self._receiver = receiver
+        self._loop.add_reader(self._fd, self._readable)
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes for the end of this turn."""
+        if not self._open:
+            return
+        self._queue.append(data)
+        self._queued += len(data)
+        if not self._flush_planned:
+            self._flush_planned = True
+            self._loop.at_turn_end(self._flush)
+
+    def close(self) -> None:
+        """Send what the kernel takes at once, then close; the receiver is not told."""
+        if self._open:
+            self._send()
+            self._release()
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._end(_reason(error))
+            return
+        if not data:
+            self._end("the peer closed the connection")
+        elif self._receiver:
+            self._receiver.received(data)
+
+    def _flush(self) -> None:
+        self._flush_planned = False
+        if not self._open:
+            return
+        error = self._send()
+        if error:
+            self._end(error)
+        elif self._queued > QUEUE_BYTES:
+            self._end("the peer does not read what it is sent")
+        elif self._queue:
+            self._flush_planned = True
+            self._loop.add_writer(self._fd, self._writable)
+
+    def _writable(self) -> None:
+        error = self._send()
+        if error:
+            self._end(error)
+        elif not self._queue:
+            self._flush_planned = False
+            self._loop.remove_writer(self._fd)
+        elif self._queued > QUEUE_BYTES:
+            self._end("the peer does not read what it is sent")
+
+    def _send(self) -> str:
+        """Send as much as the kernel takes; return why it failed, or nothing."""
+        if not self._queue:
+            return ""
+        data = self._queue[0] if len(self._queue) == 1 else b"".join(self._queue)
+        try:
+            sent = self._socket.send(data, _socket.MSG_NOSIGNAL)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            return _reason(error)
+        self._queued = len(data) - sent
+        self._queue = [data[sent:]] if self._queued else []
+        return ""
+
+    def _end(self, reason: str) -> None:
+        self._release()
+        if self._receiver:
+            self._receiver.lost(reason)
+
+    def _release(self) -> None:
+        self._open = False
+        self._queue = []
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        self._socket.close()
+
+
+def connect(
+    loop: Loop,
+    address: Address,
+    on_done: Callable[[Stream | None, str], None],
+    options: TcpOptions | None = None,
+) -> Callable[[], None]:
+    """Connect to `address`, whose host must be a literal IP address.
+
+    `on_done` gets the stream, or None and why it failed; never before this returns. Returns a
+    function that gives the attempt up, after which `on_done` is not called.
+    """
+    return _Attempt(loop, address, on_done, options).cancel
+
+
+class _Attempt:
+    def __init__(
+        self,
+        loop: Loop,
+        address: Address,
+        on_done: Callable[[Stream | None, str], None],
+        options: TcpOptions | None,
+    ) -> None:
+        self._loop = loop
+        self._on_done: Callable[[Stream | None, str], None] | None = on_done
+        self._peer_ip = address.host
+        family = _socket.AF_UNIX if address.path else _family(address.host)
+        kind = _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
+        self._socket = _socket.socket(family, kind)
+        if options and not address.path:
+            options.apply(self._socket)
+        self._deadline = loop.call_later(CONNECT_TIMEOUT, lambda: self._finish("timed out"))
+        target = address.path or (address.host, address.port)
+        code = self._connect(target)
+        if code == 0:
+            loop.at_turn_end(lambda: self._finish(""))
+        elif code == errno.EINPROGRESS:
+            loop.add_writer(self._socket.fileno(), self._writable)
+        else:
+            loop.at_turn_end(lambda: self._finish(os.strerror(code)))
+
+    def _connect(self, target: str | tuple[str, int]) -> int:
+        try:
+            return self._socket.connect_ex(target)
+        except OSError as error:
+            return error.errno or errno.EINVAL
+
+    def cancel(self) -> None:
+        if self._on_done:
+            self._on_done = None
+            self._let_go()
+            self._socket.close()
+
+    def _writable(self) -> None:
+        code = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        self._finish(os.strerror(code) if code else "")
+
+    def _finish(self, error: str) -> None:
+        on_done, self._on_done = self._on_done, None
+        if on_done is None:
+            return
+        self._let_go()
+        if error:
+            self._socket.close()
+            on_done(None, error)
+        else:
+            on_done(Stream(self._loop, self._socket, self._peer_ip), "")
+
+    def _let_go(self) -> None:
+        self._deadline.cancel()
+        self._loop.remove_writer(self._socket.fileno())
+
+
+def _family(host: str) -> int:
+    return _socket.AF_INET6 if ":" in host else _socket.AF_INET
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
