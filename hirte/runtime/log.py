@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         def write(self, record: Record) -> bool:
             """Deliver the record now, or return False."""
 
+        def close(self) -> None:
+            """Give back what is held."""
+
 
 # Priorities of syslog(3).
 ERROR = 3
@@ -106,6 +109,10 @@ class Log:
         self._quiet = quiet
         self._adjust()
 
+    def close(self) -> None:
+        """End the log; what comes later is lost."""
+        self._target.close()
+
     def _adjust(self) -> None:
         self.threshold = _QUIET if self._quiet else LEVELS[self.level]
 
@@ -161,6 +168,9 @@ class Journal:
             return error.errno in (EMSGSIZE, ENOBUFS) and self._write_large(data)
         return True
 
+    def close(self) -> None:
+        self._socket.close()
+
     def _write_large(self, data: bytes) -> bool:
         """Pass a record that no datagram can hold as a sealed file in memory."""
         import fcntl
@@ -204,6 +214,9 @@ class Stderr:
         if len(rest) < len(data):
             self._cut = bool(rest)
         return not rest
+
+    def close(self) -> None:
+        """Leave the descriptor open: it is the process's, not ours."""
 
     def _write(self, data: bytes) -> bytes:
         """Write what fits now; return the rest."""
