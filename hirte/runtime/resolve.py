@@ -21,25 +21,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from signal import SIG_DFL, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
-    from typing import NoReturn, Protocol
+    from typing import NoReturn
+
+    from hirte.runtime.loop import Loop, Timer
 
     Lookup = Callable[[str], str]
     OnDone = Callable[["str | None", str], None]
-
-    class Timer(Protocol):
-        """A time-out that has not run out yet."""
-
-        def cancel(self) -> None: ...
-
-    class Loop(Protocol):
-        """What is needed of the event loop."""
-
-        def add_reader(self, fd: int, callback: Callable[[], None]) -> None: ...
-
-        def remove_reader(self, fd: int) -> None: ...
-
-        def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer: ...
-
 else:
     from _signal import SIG_DFL, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
 
