@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 # The interpreter that the one file is compiled for and started by (make zipapp PYTHON=...).
-PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
+PYTHON := $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
 
 PINS  := $(shell { readlink -f "$$(command -v python3)"; cat requirements/dev.txt; } | cksum | tr ' ' -)
 VENV  := .venv/made-for-$(PINS)
@@ -52,7 +52,7 @@ test-pythons: $(VENV) ## unit and property tests under the oldest and newest Pyt
 	@$(RUN) packaging/check.py pythons
 
 zipapp: $(VENV) ## build the one file, dist/hirte (PYTHON=... selects its interpreter)
-	@$(RUN) packaging/zipapp.py --python "$(PYTHON)" --output dist/hirte
+	@$(RUN) packaging/onefile.py --python "$(PYTHON)" --output dist/hirte
 
 bench: zipapp ## measure against the floor and print the table (root)
 	@$(RUN) packaging/preflight.py fleet

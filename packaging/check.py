@@ -109,6 +109,8 @@ class Runner:
         """Run `command` to its end, or to the time limit's; return its exit code."""
         # In a session of its own, or a terminal would send it Ctrl-C as well, a second time.
         self.child = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        if self.ended_by is not None:
+            self.child.send_signal(self.ended_by)
         try:
             return self.child.wait(STAGE_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
 """Build the one file: wheel -> shiv -> the finished archive.
 
-    packaging/zipapp.py --python /usr/bin/python3 --output dist/hirte
+    packaging/onefile.py --python /usr/bin/python3 --output dist/hirte
 
 shiv collects hirte's wheel and what it depends on into one archive. Its start-up code would unpack
 that archive into a cache in the home directory and run whatever lies there already: slow, and a way
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -41,41 +42,9 @@ START = "import sys;del sys.argv[0];sys.path[:0]=sys.argv[:1];import boot;boot.r
 # Older kernels than 5.1 read no more than this of a first line, the others twice as much.
 SHEBANG_MAX = 127
 
-# The archive's root holds these two alone. Whoever starts puts the file itself first on sys.path.
-ROOT_SOURCES = {
-    "boot.py": b'''\
-"""Start hirte: both ways into the file, the first line and __main__, meet here."""
-
-import sys
-
-# In place of the archive's root and before all other directories: nothing shadows what we ship.
-sys.path[0] += "/site-packages"
-
-from hirte.main import run
-''',
-    "__main__.py": b'''\
-"""Start hirte when the file is given to an interpreter: python3 hirte MODE [ARGUMENT...]."""
-
-import boot
-
-boot.run()
-''',
-}
-
-# Run by the interpreter that the byte code is for. The file name in the code objects is the one
-# within the archive, so that neither tracebacks nor logs tell where it was built.
-COMPILE = """\
-import os, py_compile, sys
-top = sys.argv[1]
-if sys.version_info < (3, 9):
-    sys.exit("Python >= 3.9 is needed, this is " + sys.version)
-for name in sys.stdin.read().splitlines():
-    py_compile.compile(
-        os.path.join(top, name), os.path.join(top, name + "c"),
-        name.replace("site-packages/", "", 1), doraise=True,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
-"""
+# The modules of the archive's root, and the program that compiles for the chosen interpreter.
+ROOT_SOURCES = ROOT / "packaging" / "archive"
+BYTECODE = ROOT / "packaging" / "bytecode.py"
 
 # The oldest time that a zip archive can tell.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -159,7 +128,7 @@ def compiled(sources: dict[str, bytes], python: str, work: Path) -> dict[str, by
         (top / name).write_bytes(source)
     names = sorted(sources)
     # Without a fixed seed the order of a set constant would differ each time.
-    run(python, "-sSB", "-c", COMPILE, str(top), given="\n".join(names), PYTHONHASHSEED="0")
+    run(python, "-sSB", str(BYTECODE), str(top), given="\n".join(names), PYTHONHASHSEED="0")
     return {name + "c": (top / (name + "c")).read_bytes() for name in names}
 
 
@@ -172,24 +141,49 @@ def shebang(python: str) -> bytes:
     return line.encode() + b"\n"
 
 
-def finish(archive: Path, python: str, output: Path, work: Path) -> None:
-    """Write the finished file to `output`, whole or not at all."""
+def members_of(archive: Path) -> dict[str, bytes]:
+    """Return what the finished file shall hold of shiv's archive, and the modules of its root."""
     with zipfile.ZipFile(archive) as shivs:
         members = {name: shivs.read(name) for name in shivs.namelist() if is_shipped(name)}
-    members.update(ROOT_SOURCES)
-    sources = {name: data for name, data in members.items() if name.endswith(".py")}
-    members.update(compiled(sources, python, work))
+    return {**members, **{path.name: path.read_bytes() for path in ROOT_SOURCES.glob("*.py")}}
+
+
+def archived(members: dict[str, bytes], first_line: bytes) -> bytes:
+    """Return the archive of `members`, in the order of their names, behind the first line."""
+    file = io.BytesIO()
+    file.write(first_line)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, members[name])
+    return file.getvalue()
+
+
+def write(output: Path, data: bytes) -> None:
+    """Write the executable `output`, whole or not at all."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=output.parent, delete=False) as file:
-        file.write(shebang(python))
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as finished:
-            for name in sorted(members):
-                entry = zipfile.ZipInfo(name, EPOCH)
-                entry.create_system = 3
-                entry.external_attr = 0o644 << 16
-                finished.writestr(entry, members[name])
-    os.chmod(file.name, 0o755)
-    os.replace(file.name, output)
+    fresh = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(data)
+        fresh.chmod(0o755)
+        fresh.replace(output)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def build(python: str, output: Path) -> None:
+    """Build the one file `output`, to be run and compiled by the interpreter `python`."""
+    if not os.path.isabs(python):
+        raise BuildError(f"not an absolute path: {python}")
+    first_line = shebang(python)
+    with tempfile.TemporaryDirectory(prefix="hirte-build-") as name:
+        work = Path(name)
+        members = members_of(collect(work))
+        sources = {name: data for name, data in members.items() if name.endswith(".py")}
+        code = compiled(sources, python, work)
+    write(output, archived({**members, **code}, first_line))
 
 
 def main() -> int:
@@ -199,13 +193,9 @@ def main() -> int:
     parser.add_argument("--output", required=True, type=Path)
     options = parser.parse_args()
     try:
-        if not os.path.isabs(options.python):
-            raise BuildError(f"not an absolute path: {options.python}")
-        with tempfile.TemporaryDirectory(prefix="hirte-build-") as name:
-            work = Path(name)
-            finish(collect(work), options.python, options.output, work)
+        build(options.python, options.output)
     except (BuildError, OSError) as problem:
-        print(f"zipapp: {problem}", file=sys.stderr)
+        print(f"onefile: {problem}", file=sys.stderr)
         return 1
     size = options.output.stat().st_size
     print(f"built {options.output} ({size // 1024} KiB) for {options.python}")
