@@ -181,8 +181,10 @@ class _Loader:
     def _fill(self, section: Section, given: Given) -> None:
         dialect = self.settings.dialect
         for option in section.options():
-            default = (option.default_text(dialect), DEFAULT_SOURCE)
-            text, source = given.get(option.attribute, default)
+            default = option.default_text(dialect)
+            text, source = given.get(option.attribute, (default, DEFAULT_SOURCE))
+            if not text and option.unset_is_default:
+                text = default
             try:
                 value, complaint = option.parse(text)
             except ValueError as error:

@@ -7,7 +7,7 @@ Rules of this file:
 - Every value starts as text, the default too, so that one parser serves files, environment,
   command line and defaults.
 - A type decides what a text that does not fit means: refused (ValueError) or replaced, then with
-  a complaint. The empty text is never refused: it means *unset*.
+  a complaint. The empty text means *unset*: nothing, 0, false, of choices the default.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Option:
         "key",
         "metavar",
     )
+
+    unset_is_default = False
 
     def __init__(
         self,
@@ -192,13 +194,15 @@ class Number(Option):
 
 
 class Choice(Option):
-    """One of a few words; unset is the default.
+    """One of a few words, the first of them the default.
 
     `lenient`: another word means the default, as in the reference; without it, it is refused.
     `fold`: upper and lower case are the same.
     """
 
     __slots__ = ("choices", "fold", "lenient")
+
+    unset_is_default = True
 
     def __init__(
         self,
@@ -227,8 +231,6 @@ class Choice(Option):
         word = text.lower() if self.fold else text
         if word in self.choices:
             return word, ""
-        if not word:
-            return self.default, ""
         complaint = f"{text!r} is none of {', '.join(self.choices)}"
         if not self.lenient:
             raise ValueError(complaint)

@@ -273,6 +273,17 @@ def test_our_own_options_refuse_other_words():
     assert agent({AGENT: "[hirte-agent]\nManagerDialect=native"}).manager_dialect == "native"
 
 
+@pytest.mark.parametrize("dialect", ["native", "compatible"])
+def test_unset_choices_are_those_of_the_dialect(dialect):
+    path, section = AgentSettings.files[dialect][1], AgentSettings.sections[dialect]
+    text = f"[{section}]\nBusNames=\nManagerDialect=\nLogLevel=\n"
+    settings = agent({path: text}, dialect=dialect)
+    assert settings.bus_names == dialect
+    assert settings.manager_dialect == ("auto" if dialect == "native" else "compatible")
+    assert settings.log_level == "INFO"
+    assert settings.warnings == []
+
+
 def test_only_the_text_that_wins_is_interpreted():
     assert manager({VENDOR: "[hirte]\nManagerPort=x", ADMIN: "[hirte]\nManagerPort=1"})
 
