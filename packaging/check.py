@@ -56,7 +56,7 @@ STAGES = (
     Stage("property", tests=("tests/property",), parallel=True),
     Stage("sim", tests=("tests/sim",)),
     Stage("zipapp", ("make", "--no-print-directory", "zipapp")),
-    Stage("build", tests=("tests/build",)),
+    Stage("build", tests=("tests/build",), needs=("build",)),
     Stage("foreign", tests=("tests/foreign",), needs=("foreign",)),
     # One at a time: nodes that boot beside each other would measure each other's load.
     Stage("fleet", tests=("tests/fleet",), needs=("fleet",)),

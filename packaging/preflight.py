@@ -1,6 +1,6 @@
 """Say what this machine lacks for a job, and the command that installs it.
 
-    python3 packaging/preflight.py NEED...      (venv, fleet, foreign)
+    python3 packaging/preflight.py NEED...      (venv, build, fleet, foreign)
 
 Rules of this file: it installs nothing, it names everything that is missing at once, and it is
 one table. It runs before the virtual environment exists, under whatever `python3` is, so it uses
@@ -148,19 +148,24 @@ CONDITIONS = (
         debian="iproute2", fedora="iproute",
     ),
     Condition(
-        "fleet", "unshare", program("unshare"),
-        "nodes are made with it",
-        debian="util-linux", fedora="util-linux",
-    ),
-    Condition(
         "fleet", "nsenter", program("nsenter"),
         "nodes are entered with it",
         debian="util-linux", fedora="util-linux",
     ),
     Condition(
-        "fleet", "mount", program("mount"),
-        "nodes' file systems are made with it",
-        debian="mount", fedora="util-linux",
+        "fleet", "setpriv", program("setpriv"),
+        "what runs in a node ends with the test",
+        debian="util-linux", fedora="util-linux",
+    ),
+    Condition(
+        "fleet", "tar", program("tar"),
+        "files are put on nodes with it",
+        debian="tar", fedora="tar",
+    ),
+    Condition(
+        "build", "unshare", program("unshare"),
+        "the one file is tried on a read-only root",
+        debian="util-linux", fedora="util-linux",
     ),
     Condition(
         "foreign", "busctl", program("busctl"),
