@@ -57,9 +57,9 @@ STAGES = (
     Stage("sim", tests=("tests/sim",)),
     Stage("zipapp", ("make", "--no-print-directory", "zipapp")),
     Stage("build", tests=("tests/build",), needs=("build",)),
-    Stage("foreign", tests=("tests/foreign",), needs=("foreign",)),
+    Stage("foreign", tests=("tests/foreign",), needs=("fleet", "foreign")),
     # One at a time: nodes that boot beside each other would measure each other's load.
-    Stage("fleet", tests=("tests/fleet",), needs=("fleet",)),
+    Stage("fleet", tests=("tests/fleet",), needs=("fleet", "foreign")),
     Stage("pythons", (PYTHON, "packaging/pythons.py")),
 )
 
