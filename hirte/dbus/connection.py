@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     ReplyHandler = Callable[[Message], None]
 
+_TERMINATED = (errors.NO_REPLY, "Connection terminated")
+
 
 class Connection:
     """A connection over a stream that is already open.
@@ -161,8 +163,8 @@ class Connection:
         """
         serial = self._next_serial()
         if not self.open or len(self._pending) >= PENDING_CALLS:
-            why = "Too many open calls" if self.open else "Connection terminated"
-            on_reply(local_error(errors.NO_REPLY, why))
+            answer = (errors.LIMITS_EXCEEDED, "Too many open calls") if self.open else _TERMINATED
+            on_reply(local_error(*answer))
             return serial
         self._pending[serial] = (self._timers.now() + CALL_TIMEOUT, on_reply)
         if self._timer is None:
@@ -267,14 +269,17 @@ class Connection:
             del self._pending[serial]
             self._guard(on_reply, local_error(errors.NO_REPLY, "Method call timed out"))
 
-    def close(self, reason: str) -> None:
-        """Close the connection; open calls are answered with NoReply, then `on_lost` is told."""
+    def close(self, reason: str, answer: tuple[str, str] = _TERMINATED) -> None:
+        """Close the connection; open calls get the error `answer`, then `on_lost` is told."""
         if self.open and self.transport:
             self.transport.close()
-        self.lost(reason)
+        self._finish(reason, answer)
 
     def lost(self, reason: str) -> None:
         """Take note that the transport is gone: the peer closed it, or it failed."""
+        self._finish(reason, _TERMINATED)
+
+    def _finish(self, reason: str, answer: tuple[str, str]) -> None:
         if not self.open:
             return
         self.open = False
@@ -284,7 +289,7 @@ class Connection:
         while self._pending:
             serial = next(iter(self._pending))
             _, on_reply = self._pending.pop(serial)
-            self._guard(on_reply, local_error(errors.NO_REPLY, "Connection terminated"))
+            self._guard(on_reply, local_error(*answer))
         on_lost = self.on_lost
         # The handlers refer to the owner, and the owner to us: let go without waiting for the
         # garbage collector.

@@ -175,8 +175,8 @@ class Tree:
         method, handler = found
         call = Call(connection, message, method, service.dialect)
         if self._authorize is None:
-            return _run(handler, target, call)
-        return self._authorize(call, lambda: _run(handler, target, call))
+            return _run(service, handler, target, call)
+        return self._authorize(call, lambda: _run(service, handler, target, call))
 
     # Standard interfaces
 
@@ -252,7 +252,12 @@ _STANDARD: dict[tuple[str, str], tuple[str, Callable[[Tree, Connection, Message]
 _STANDARD_INTERFACES = (PEER, INTROSPECTABLE, PROPERTIES)
 
 
-def _run(handler: Handler, target: object, call: Call) -> None:
+def _run(service: Service, handler: Handler, target: object, call: Call) -> None:
+    # Asking who the caller is may have taken a while: the guard has the last word.
+    refusal = service.guard(target) if service.guard else None
+    if refusal:
+        call.fail(*refusal)
+        return
     if call.message.signature != call.method.signature:
         call.fail(errors.INVALID_ARGS, _wrong(call.message, call.method.signature))
         return

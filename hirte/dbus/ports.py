@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
         peer_ip: str
 
+        def security_context(self) -> str:
+            """Return the SELinux context of the peer's process; empty if there is none."""
+
         def write(self, data: bytes) -> None:
             """Queue bytes; never blocks, never raises for a broken connection."""
 
@@ -40,6 +43,12 @@ if TYPE_CHECKING:
 
     class Log(Protocol):
         """A structured log; fields are journald field names."""
+
+        level: str
+
+        def set_level(self, level: str) -> None: ...
+
+        def set_quiet(self, quiet: bool) -> None: ...
 
         def debug(self, message: str, **fields: object) -> None: ...
 

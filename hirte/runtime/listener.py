@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from hirte.runtime.loop import Loop
     from hirte.runtime.stream import TcpOptions
 
-    OnStream = Callable[[Stream], None]
+    OnStream = Callable[[Stream, bool], None]
+
+# Seconds of rest when the process has run out of descriptors.
+_REST = 0.5
 
 # Connections taken in one turn of the loop; the rest waits in the kernel for the next turn, so
 # that a thousand agents that come at once do not hold up those that are there.
@@ -27,13 +30,23 @@ class ListenError(Exception):
 
 
 class Listener:
-    """One listening socket; `on_stream` gets every accepted connection."""
+    """One listening socket.
+
+    `on_stream(stream, unix)` gets every accepted connection. `own_path` is the Unix socket's file
+    if it is ours to remove.
+    """
 
     def __init__(
-        self, loop: Loop, sock: _socket.socket, options: TcpOptions, on_stream: OnStream
+        self,
+        loop: Loop,
+        sock: _socket.socket,
+        options: TcpOptions,
+        on_stream: OnStream,
+        own_path: str = "",
     ) -> None:
         sock.setblocking(False)
-        self.unix = sock.family == _socket.AF_UNIX
+        self._unix = sock.family == _socket.AF_UNIX
+        self._own_path = own_path
         self._loop = loop
         self._socket = sock
         self._options = options
@@ -41,14 +54,14 @@ class Listener:
         loop.add_reader(sock.fileno(), self._accept)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and remove our socket's file."""
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
-
-    @property
-    def port(self) -> int:
-        """The TCP port that is listened on, which the kernel may have chosen."""
-        return int(self._socket.getsockname()[1])
+        if self._own_path:
+            try:
+                os.unlink(self._own_path)
+            except FileNotFoundError:
+                return
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
@@ -66,17 +79,42 @@ class Listener:
                 return
             os.set_inheritable(fd, False)
             sock = _socket.socket(self._socket.family, self._socket.type, 0, fileno=fd)
-            if not self.unix:
+            if not self._unix:
                 self._options.apply(sock)
-            self._on_stream(Stream(self._loop, sock, "" if self.unix else peer[0]))
+            stream = Stream(self._loop, sock, "" if self._unix else peer[0])
+            self._on_stream(stream, self._unix)
 
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
             self._loop.add_reader(self._socket.fileno(), self._accept)
 
 
-# Seconds of rest when the process has run out of descriptors.
-_REST = 0.5
+def open_listeners(
+    loop: Loop,
+    inherited: _socket.socket | None,
+    port: int | None,
+    path: str | None,
+    options: TcpOptions,
+    on_stream: OnStream,
+) -> list[Listener]:
+    """Listen on everything that is asked for: the inherited socket, a TCP port, a Unix path.
+
+    What the inherited socket listens on already is not opened again. Raises ListenError when a
+    socket cannot be made, or none is asked for.
+    """
+    sockets: list[tuple[_socket.socket, str]] = []
+    taken: object = None
+    if inherited is not None:
+        sockets.append((inherited, ""))
+        name = inherited.getsockname()
+        taken = name if inherited.family == _socket.AF_UNIX else name[1]
+    if port is not None and (port == 0 or port != taken):
+        sockets.append((tcp_socket(port), ""))
+    if path is not None and path != taken:
+        sockets.append((unix_socket(path), path))
+    if not sockets:
+        raise ListenError("nothing to listen on: UseTCP and UseUDS are off, no socket was passed")
+    return [Listener(loop, sock, options, on_stream, own) for sock, own in sockets]
 
 
 def tcp_socket(port: int) -> _socket.socket:

@@ -69,6 +69,10 @@ class TcpOptions:
 
 # linux/in.h; Python's socket module does not name it.
 _IP_RECVERR = 11
+# asm-generic/socket.h, likewise.
+_SO_PEERSEC = 31
+# A context is user:role:type:level; the kernel's own limit is one page.
+_CONTEXT_BYTES = 4096
 
 
 class Stream:
@@ -106,6 +110,14 @@ class Stream:
         if self._open:
             self._send()
             self._release()
+
+    def security_context(self) -> str:
+        """Return the SELinux context of the peer's process; empty if there is none."""
+        try:
+            raw = self._socket.getsockopt(_socket.SOL_SOCKET, _SO_PEERSEC, _CONTEXT_BYTES)
+        except OSError:
+            return ""
+        return raw.rstrip(b"\0").decode("ascii", "replace")
 
     def _readable(self) -> None:
         try:

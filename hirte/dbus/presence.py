@@ -1,0 +1,122 @@
+"""Our presence on a message bus: connect, own the names, and come back when the bus was away.
+
+The first time everything must work, because a service that cannot own its name is useless: the
+owner is told why not, and ends. Later the bus may go away (it is restarted, or crashed) and come
+back at any time; what is exported stays exported.
+"""
+
+from __future__ import annotations
+
+from hirte.dbus.bus import Bus
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hirte.dbus.connection import Connection
+    from hirte.dbus.objects import Call, Tree
+    from hirte.dbus.ports import Log, Timers
+
+    Dial = Callable[[Callable[["Connection | None", str], None]], object]
+
+# Seconds between attempts to reach a bus that is away. A restart takes less than one.
+RETRY = 0.5
+
+
+class Presence:
+    """Serves `tree` under `names` on the bus that `dial` connects to.
+
+    `on_up()` is called each time all names are owned, `on_refused(why)` when that fails before it
+    worked once. `uid` is the user who may call besides root; None lets everybody (on a bus that
+    belongs to one user anyway).
+    """
+
+    def __init__(
+        self,
+        dial: Dial,
+        names: Sequence[str],
+        timers: Timers,
+        log: Log,
+        uid: int | None,
+    ) -> None:
+        self.on_up: Callable[[], None] = _nothing
+        self.on_refused: Callable[[str], None] = _nobody
+        self.tree: Tree | None = None
+        self.connection: Connection | None = None
+        self._dial = dial
+        self._names = names
+        self._timers = timers
+        self._log = log
+        self._uid = uid
+        self._bus: Bus | None = None
+        self._was_up = False
+        self._closed = False
+
+    def start(self, tree: Tree) -> None:
+        """Connect; from now on there is always either a connection or an attempt."""
+        self.tree = tree
+        self._connect()
+
+    def close(self) -> None:
+        """Leave the bus for good."""
+        self._closed = True
+        if self.connection:
+            self.connection.close("shutdown")
+
+    def authorize(self, call: Call, proceed: Callable[[], None]) -> None:
+        """Ask the bus who the caller is; the object tree's `authorize`."""
+        if self._uid is None:
+            proceed()
+        elif self._bus is not None:
+            self._bus.authorize(call, proceed, self._uid)
+
+    def _connect(self) -> None:
+        self._dial(self._dialled)
+
+    def _dialled(self, connection: Connection | None, error: str) -> None:
+        if connection is None:
+            self._failed(f"cannot connect to the bus: {error}")
+            return
+        bus = Bus(connection)
+        connection.on_lost = self._lost
+        connection.on_ready = lambda: bus.hello(lambda: self._own(bus, 0))
+        if self.tree is not None:
+            tree = self.tree
+            connection.on_call = lambda message: tree.dispatch(connection, message)
+        self._bus = bus
+        self.connection = connection
+
+    def _own(self, bus: Bus, index: int) -> None:
+        if index == len(self._names):
+            self._was_up = True
+            self.on_up()
+            return
+
+        def owned(error: str) -> None:
+            if error:
+                bus.connection.close(error)
+            else:
+                self._own(bus, index + 1)
+
+        bus.own(self._names[index], owned)
+
+    def _lost(self, reason: str) -> None:
+        self.connection = None
+        self._bus = None
+        if not self._closed:
+            self._failed(reason)
+
+    def _failed(self, why: str) -> None:
+        if not self._was_up:
+            self.on_refused(why)
+            return
+        self._log.warning(f"Away from the bus: {why}")
+        self._timers.call_later(RETRY, self._connect)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _nobody(why: str) -> None:
+    raise LookupError(f"nobody handles the refusal: {why}")

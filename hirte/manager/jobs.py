@@ -1,0 +1,131 @@
+"""Jobs: lifecycle requests that the agents accepted, until they end.
+
+Every accepted job ends exactly once, with a JobRemoved: as systemd said, or because its node was
+lost, or because the manager stops. The order of what is seen is that of the reference: the object,
+JobNew, the caller's answer, changes of State, JobRemoved, no object.
+"""
+
+from __future__ import annotations
+
+from hirte.api import public
+from hirte.dbus import errors
+from hirte.wire.encode import encode
+from hirte.wire.message import ERROR, Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hirte.dbus.objects import Call
+    from hirte.dbus.ports import Log
+    from hirte.manager.node import Node
+    from hirte.manager.publisher import Publisher
+
+WAITING, RUNNING, INVALID = "waiting", "running", "invalid"
+
+# Results that do not come from systemd: its own word for a job that did not do what it should,
+# and the reference's word for the end of the manager.
+RESULT_NODE_LOST = "failed"
+RESULT_SHUTDOWN = "cancelled due to shutdown"
+
+_ID_MAX = 0xFFFFFFFF
+
+
+class Job:
+    """One job. `kind` is `start`, `stop`, `restart` or `reload`."""
+
+    __slots__ = ("id", "kind", "node", "path", "state", "unit")
+
+    def __init__(self, number: int, node: Node, unit: str, kind: str) -> None:
+        self.id = number
+        self.node = node
+        self.unit = unit
+        self.kind = kind
+        self.state = WAITING
+        self.path = f"job/{number}"
+
+
+class Jobs:
+    """All outstanding jobs, and the one counter of their ids."""
+
+    def __init__(self, publisher: Publisher, log: Log) -> None:
+        self._publisher = publisher
+        self._log = log
+        self._last_id = 0
+        self._jobs: dict[int, Job] = {}
+
+    def request(self, node: Node, call: Call) -> None:
+        """Serve StartUnit and its like: a public call whose answer is a job's object path."""
+        unit, mode = call.message.values()
+        self._last_id = self._last_id % _ID_MAX + 1
+        number = self._last_id
+        link = node.link
+        if link is None:
+            raise LookupError(f"a job for {node.name}, which is offline")
+
+        def answered(reply: Message) -> None:
+            if reply.type == ERROR:
+                call.relay(reply)
+                return
+            job = Job(number, node, unit, public.JOB_TYPES[call.method.name])
+            self._accept(job)
+            call.reply(call.dialect.path(job.path))
+
+        link.call(call.method.name, answered, "ssu", encode("ssu", (unit, mode, number)))
+
+    def _accept(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        job.node.jobs[job.id] = job
+        self._publisher.export(job.path, job, "Job")
+        self._publisher.emit(
+            "", "Manager", "JobNew", lambda dialect: (job.id, dialect.path(job.path))
+        )
+
+    def state_changed(self, node: Node, number: int, state: str) -> None:
+        """Take an agent's JobStateChanged; unknown ids and other nodes' jobs are ignored."""
+        job = node.jobs.get(number)
+        if job is not None:
+            job.state = state if state in (WAITING, RUNNING) else INVALID
+            self._publisher.changed(job.path, "Job", job, "State")
+
+    def done(self, node: Node, number: int, result: str) -> None:
+        """Take an agent's JobDone; unknown ids and other nodes' jobs are ignored."""
+        job = node.jobs.get(number)
+        if job is not None:
+            self._end(job, result)
+
+    def node_lost(self, node: Node) -> None:
+        """End the jobs of a node whose agent is gone, in the order in which they began."""
+        for job in list(node.jobs.values()):
+            self._end(job, RESULT_NODE_LOST)
+
+    def shut_down(self) -> None:
+        """End all jobs, in the order in which they began."""
+        for job in list(self._jobs.values()):
+            self._end(job, RESULT_SHUTDOWN)
+
+    def _end(self, job: Job, result: str) -> None:
+        del self._jobs[job.id]
+        del job.node.jobs[job.id]
+        self._publisher.emit(
+            "",
+            "Manager",
+            "JobRemoved",
+            lambda dialect: (job.id, dialect.path(job.path), job.node.name, job.unit, result),
+        )
+        self._publisher.remove(job.path)
+
+    def cancel(self, job: Job, call: Call) -> None:
+        """Serve Job.Cancel: ask the agent, and answer at once as the reference does."""
+        link = job.node.link
+        call.reply()
+        if link is None:
+            raise LookupError(f"job {job.id} has outlived its node")
+
+        def answered(reply: Message) -> None:
+            # NoReply at the loss of the node is no news: the job has ended with it.
+            if reply.type == ERROR and reply.error_name != errors.NO_REPLY:
+                self._log.warning(
+                    f"Job {job.id} was not cancelled: {reply.error_text()}",
+                    NODE=job.node.name, UNIT=job.unit, JOB_ID=job.id,
+                )  # fmt: skip
+
+        link.call("JobCancel", answered, "u", encode("u", (job.id,)))

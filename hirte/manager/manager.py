@@ -1,0 +1,197 @@
+"""The manager: who is configured, who is connected, and what follows from a change of that.
+
+Public effects come in the order of the reference: on registration the node's status, the
+manager's status, then the agent's answer; on loss the callers' errors, the ends of jobs, the
+node's status, the manager's status.
+"""
+
+from __future__ import annotations
+
+from hirte.dbus import errors
+from hirte.dbus.objects import Tree
+from hirte.manager.jobs import Jobs
+from hirte.manager.link import Link
+from hirte.manager.node import Node
+from hirte.manager.publisher import Publisher
+from hirte.manager.services import services
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hirte.api.dialect import Dialect
+    from hirte.dbus.connection import Connection
+    from hirte.dbus.objects import Authorize
+    from hirte.dbus.ports import Log, Timers
+    from hirte.settings.table import ManagerSettings
+    from hirte.wire.message import Message
+
+UP, DOWN, DEGRADED = "up", "down", "degraded"
+
+# Connections that have not registered. A thousand agents may come at once when the manager
+# restarts; beyond that the newest is turned away, so that strangers cannot use up descriptors.
+UNREGISTERED_MAX = 2048
+
+
+class Manager:
+    """All decisions of the manager. `dialects` are those whose names are on the public bus.
+
+    `public_bus` tells the public bus's connection, or None while it is away.
+    """
+
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        timers: Timers,
+        log: Log,
+        machine_id: Callable[[], str],
+        dialects: Sequence[Dialect],
+        public_bus: Callable[[], Connection | None],
+        authorize: Authorize | None = None,
+    ) -> None:
+        self.log = log
+        self.log_target = settings.log_target
+        self.nodes: dict[str, Node] = {
+            node.name: Node(node.name, node.required_selinux_context) for node in settings.nodes
+        }
+        self.online = 0
+        self.tree = Tree(machine_id, authorize)
+        self.publisher = Publisher(self.tree, public_bus)
+        self.jobs = Jobs(self.publisher, log)
+        for dialect in dialects:
+            self.publisher.speak(dialect, services(dialect, self.jobs))
+        self._timers = timers
+        self._machine_id = machine_id
+        self._unregistered: dict[Link, bool] = {}
+        self._interval = settings.heartbeat_interval / 1000
+        self._threshold = settings.node_heartbeat_threshold * 1000
+        for node in self.nodes.values():
+            self.publisher.export(node.path, node, "Node")
+        self.publisher.export("", self, "Manager")
+        if self._interval > 0:
+            timers.call_later(self._interval, self._beat)
+
+    @property
+    def status(self) -> str:
+        """Return `up` if all configured nodes are online, `down` if none is, or `degraded`."""
+        if self.online == 0:
+            return DOWN
+        return UP if self.online == len(self.nodes) else DEGRADED
+
+    # Agents come
+
+    def accept(self, connection: Connection) -> None:
+        """Take a connection that somebody opened, perhaps an agent."""
+        if len(self._unregistered) >= UNREGISTERED_MAX:
+            self.log.warning(f"Turned {connection.name} away: too many wait to register")
+            connection.close("too many connections that have not registered")
+            return
+        link = Link(connection, self._timers, self.log, Tree(self._machine_id))
+        link.admit = self._admit
+        link.on_registered = self._registered
+        link.on_signal = self._signalled
+        link.on_lost = self._lost
+        self._unregistered[link] = True
+
+    def _admit(self, link: Link, name: str) -> tuple[str, str] | Node:
+        node = self.nodes.get(name)
+        if node is None:
+            return errors.SERVICE_UNKNOWN, "Unexpected node name"
+        if node.selinux and node.selinux != link.selinux_type():
+            return errors.ACCESS_DENIED, "The peer's SELinux type is not the required one"
+        if node.link is not None:
+            return errors.ADDRESS_IN_USE, "The node is already connected"
+        return node
+
+    def _registered(self, link: Link, node: Node) -> None:
+        del self._unregistered[link]
+        self._seen(node)
+        node.link = link
+        self.online += 1
+        self.log.info(
+            f"Node {node.name} is online", NODE=node.name, PEER=node.peer_ip or "unix socket"
+        )
+        self.publisher.changed(node.path, "Node", node, "Status")
+        self._status_changed(self.online - 1)
+
+    def _seen(self, node: Node) -> None:
+        node.last_seen_us = self._timers.realtime_us()
+        node.last_seen_monotonic_us = self._timers.monotonic_us()
+
+    # Agents report
+
+    def _signalled(self, link: Link, message: Message) -> None:
+        handler = _SIGNALS.get(message.member)
+        if handler is not None and link.node is not None:
+            handler(self, link.node, message)
+
+    def _heartbeat(self, node: Node, message: Message) -> None:
+        self._seen(node)
+
+    def _job_state_changed(self, node: Node, message: Message) -> None:
+        self.jobs.state_changed(node, *message.values())
+
+    def _job_done(self, node: Node, message: Message) -> None:
+        self.jobs.done(node, *message.values())
+
+    # Agents go
+
+    def _lost(self, link: Link, reason: str) -> None:
+        self._unregistered.pop(link, None)
+        node = link.node
+        if node is None:
+            self.log.debug(f"{link.connection.name} left without registering: {reason}")
+            return
+        self.log.warning(f"Node {node.name} is offline: {reason}", NODE=node.name)
+        self.jobs.node_lost(node)
+        self._offline(node)
+
+    def _offline(self, node: Node) -> None:
+        node.link = None
+        self.online -= 1
+        self.publisher.changed(node.path, "Node", node, "Status")
+        self._status_changed(self.online + 1)
+
+    def _status_changed(self, before: int) -> None:
+        # The reference says nothing when a degraded fleet stays degraded.
+        if {before, self.online} & {0, len(self.nodes)}:
+            self.publisher.changed("", "Manager", self, "Status")
+
+    # Liveness
+
+    def _beat(self) -> None:
+        self._timers.call_later(self._interval, self._beat)
+        now = self._timers.monotonic_us()
+        for node in self.nodes.values():
+            if node.link is None:
+                continue
+            if 0 < self._threshold < now - node.last_seen_monotonic_us:
+                node.link.connection.close("no heartbeat within the threshold")
+            else:
+                node.link.heartbeat()
+
+    # The end
+
+    def shut_down(self) -> None:
+        """End everything in the order of the reference; the caller then leaves the bus."""
+        self.jobs.shut_down()
+        was_online = self.online
+        for node in self.nodes.values():
+            link = node.link
+            if link is not None:
+                link.node = None
+                link.connection.close("shutdown", (errors.FAILED, "Request cancelled"))
+                node.link = None
+                self.online -= 1
+                self.publisher.changed(node.path, "Node", node, "Status")
+        for link in list(self._unregistered):
+            link.connection.close("shutdown")
+        if was_online:
+            self.publisher.changed("", "Manager", self, "Status")
+
+
+_SIGNALS: dict[str, Callable[[Manager, Node, Message], None]] = {
+    "Heartbeat": Manager._heartbeat,
+    "JobStateChanged": Manager._job_state_changed,
+    "JobDone": Manager._job_done,
+}

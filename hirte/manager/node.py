@@ -1,0 +1,39 @@
+"""A configured node: its place in the public API, and the agent that speaks for it, if any."""
+
+from __future__ import annotations
+
+from hirte.wire.escape import escape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hirte.manager.jobs import Job
+    from hirte.manager.link import Link
+
+ONLINE, OFFLINE = "online", "offline"
+
+
+class Node:
+    """A node of the configuration. `link` is its agent's connection while it is online."""
+
+    __slots__ = (
+        "jobs", "last_seen_monotonic_us", "last_seen_us", "link", "name", "path", "selinux",
+    )  # fmt: skip
+
+    def __init__(self, name: str, selinux: str = "") -> None:
+        self.name = name
+        self.path = f"node/{escape(name)}"
+        self.selinux = selinux
+        self.link: Link | None = None
+        self.jobs: dict[int, Job] = {}
+        self.last_seen_us = 0
+        self.last_seen_monotonic_us = 0
+
+    @property
+    def status(self) -> str:
+        """Return `online` or `offline`."""
+        return ONLINE if self.link else OFFLINE
+
+    @property
+    def peer_ip(self) -> str:
+        """Return the textual address of the agent; empty when offline or on a Unix socket."""
+        return self.link.peer_ip if self.link else ""

@@ -1,0 +1,69 @@
+"""What the public bus sees: objects and signals, in every dialect that is served.
+
+Everything is published once per dialect, under that dialect's paths and names. While the bus is
+away nobody can listen, so signals are dropped; objects stay.
+"""
+
+from __future__ import annotations
+
+from hirte.wire.encode import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from hirte.api.dialect import Dialect
+    from hirte.dbus.connection import Connection
+    from hirte.dbus.objects import Service, Tree
+
+PROPERTIES = "org.freedesktop.DBus.Properties"
+
+
+class Publisher:
+    """Exports and announces objects. Object paths are given relative to the dialect's root.
+
+    `connection` tells the public bus's connection, or None while it is away.
+    """
+
+    def __init__(self, tree: Tree, connection: Callable[[], Connection | None]) -> None:
+        self._tree = tree
+        self._services: list[tuple[Dialect, Mapping[str, Service]]] = []
+        self._connection = connection
+
+    def speak(self, dialect: Dialect, services: Mapping[str, Service]) -> None:
+        """Publish in `dialect` too; `services` are found by their interfaces' native names."""
+        self._services.append((dialect, services))
+
+    def export(self, path: str, target: object, interface: str) -> None:
+        """Serve `target` at `path` with one interface."""
+        for dialect, services in self._services:
+            self._tree.export(dialect.path(path), target, services[interface])
+
+    def remove(self, path: str) -> None:
+        """Stop to serve `path`."""
+        for dialect, _ in self._services:
+            self._tree.remove(dialect.path(path))
+
+    def emit(
+        self, path: str, interface: str, name: str, values: Callable[[Dialect], tuple[Any, ...]]
+    ) -> None:
+        """Send a signal; `values` makes its arguments, which may hold the dialect's paths."""
+        connection = self._connection()
+        if connection is None:
+            return
+        for dialect, services in self._services:
+            service = services[interface]
+            signature = service.interface.signals[name].signature
+            body = encode(signature, values(dialect))
+            member = dialect.member(name)
+            connection.signal(dialect.path(path), service.name, member, signature, body)
+
+    def changed(self, path: str, interface: str, target: object, name: str) -> None:
+        """Tell that a property of `target` has a new value."""
+        connection = self._connection()
+        if connection is None:
+            return
+        for dialect, services in self._services:
+            body = services[interface].changed(target, name)
+            connection.signal(dialect.path(path), PROPERTIES, "PropertiesChanged", "sa{sv}as", body)

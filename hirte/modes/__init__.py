@@ -1,0 +1,1 @@
+"""One module per mode: options to settings, parts wired together, run. No decisions."""

@@ -1,0 +1,100 @@
+"""`hirte manager`: wire the manager to the bus, the listeners and the service manager."""
+
+from __future__ import annotations
+
+import os
+
+from hirte.api.dialect import CHOICES
+from hirte.dbus.connection import Connection
+from hirte.dbus.presence import Presence
+from hirte.manager.manager import Manager
+from hirte.modes.common import run_with, tcp_options
+from hirte.runtime.activation import ActivationError, inherited_listener
+from hirte.runtime.daemon import Daemon, machine_id, random_guid
+from hirte.runtime.dial import Dial, system_bus
+from hirte.runtime.listener import Listener, ListenError, open_listeners
+from hirte.settings.table import ManagerSettings
+from hirte.wire.sasl import Server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hirte.runtime.log import Log
+    from hirte.runtime.stream import Stream
+
+# Where the tmpfiles entry makes the directory, and agents on the same machine look.
+SOCKET_PATH = "/run/hirte/hirte.sock"
+
+
+def main(argv: Sequence[str], program: str) -> int:
+    """Run the manager until it is told to stop; return the exit code."""
+    return run_with(ManagerSettings, argv, program, lambda *given: _Process(*given).run())
+
+
+class _Process:
+    def __init__(self, settings: ManagerSettings, log: Log) -> None:
+        dialects = CHOICES[settings.bus_names]
+        self._settings = settings
+        self._daemon = Daemon(log, os.environ)
+        self._listeners: list[Listener] = []
+        self._presence = Presence(
+            lambda done: Dial(
+                self._daemon.loop, log, system_bus(os.environ), done, "the system bus", trusted=True
+            ),
+            [dialect.bus_name for dialect in dialects],
+            self._daemon.loop,
+            log,
+            os.getuid(),
+        )
+        self._presence.on_up = self._on_bus
+        self._presence.on_refused = self._daemon.fail
+        self._manager = Manager(
+            settings,
+            self._daemon.loop,
+            log,
+            machine_id,
+            dialects,
+            lambda: self._presence.connection,
+            self._presence.authorize,
+        )
+        self._daemon.on_stop = self._stop
+
+    def run(self) -> int:
+        self._presence.start(self._manager.tree)
+        return self._daemon.run()
+
+    def _on_bus(self) -> None:
+        if self._listeners:
+            return
+        settings = self._settings
+        try:
+            self._listeners = open_listeners(
+                self._daemon.loop,
+                inherited_listener(os.environ),
+                settings.manager_port if settings.use_tcp else None,
+                SOCKET_PATH if settings.use_uds else None,
+                tcp_options(settings),
+                self._accept,
+            )
+        except (ActivationError, ListenError) as error:
+            self._daemon.fail(str(error))
+            return
+        self._daemon.ready(f"Managing {len(settings.nodes)} nodes")
+
+    def _accept(self, stream: Stream, unix: bool) -> None:
+        connection = Connection(
+            Server(random_guid(), unix),
+            self._daemon.loop,
+            self._daemon.log,
+            stream.peer_ip or "a local peer",
+        )
+        connection.attach(stream)
+        stream.start(connection)
+        self._manager.accept(connection)
+
+    def _stop(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._manager.shut_down()
+        self._presence.close()
