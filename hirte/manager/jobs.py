@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hirte.dbus.objects import Call
     from hirte.dbus.ports import Log
+    from hirte.dbus.publisher import Publisher
     from hirte.manager.node import Node
-    from hirte.manager.publisher import Publisher
 
 WAITING, RUNNING, INVALID = "waiting", "running", "invalid"
 

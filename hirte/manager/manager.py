@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from hirte.dbus import errors
 from hirte.dbus.objects import Tree
+from hirte.dbus.publisher import Publisher
 from hirte.manager.jobs import Jobs
 from hirte.manager.link import Link
 from hirte.manager.node import Node
-from hirte.manager.publisher import Publisher
 from hirte.manager.services import services
 
 TYPE_CHECKING = False

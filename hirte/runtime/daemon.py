@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from hirte.runtime.log import Log
 
-# The watchdog is fed at twice the rate that systemd demands, as sd_watchdog_enabled(3) advises.
-_WATCHDOG_SHARE = 0.5
-
 _MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
@@ -38,7 +35,7 @@ class Daemon:
     def run(self) -> int:
         """Run until a signal or :meth:`fail`; return the exit code."""
         if self._interval:
-            self._feed_watchdog(self._interval * _WATCHDOG_SHARE)
+            self._feed_watchdog(self._interval)
         self.loop.run()
         return self._exit_code
 

@@ -1,0 +1,119 @@
+"""The agent: systemd's signals to the tables, the tables' news to the manager.
+
+systemd sends a subscriber about seventeen messages for one start of a service. What nobody asked
+for is dropped as early as possible: the object path decides before a body is looked at.
+"""
+
+from __future__ import annotations
+
+from hirte.agent.jobs import Jobs
+from hirte.agent.services import internal_service, public_service
+from hirte.agent.systemd import JOB_PATH, UNIT_PATH, Systemd
+from hirte.agent.units import Units
+from hirte.agent.uplink import Uplink
+from hirte.api.dialect import CHOICES
+from hirte.api.internal import AGENT_PATH
+from hirte.dbus.objects import Tree
+from hirte.dbus.publisher import Publisher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from hirte.agent.uplink import Dial, Resolve
+    from hirte.api.dialect import Dialect
+    from hirte.dbus.connection import Connection
+    from hirte.dbus.objects import Authorize
+    from hirte.dbus.ports import Log, Timers
+    from hirte.settings.table import AgentSettings
+    from hirte.wire.message import Message
+
+
+class Agent:
+    """All decisions of the agent. `dialects` are those whose names are on the public bus.
+
+    `public_bus` tells the public bus's connection, or None while it is away. `on_ready` is called
+    once, when systemd was heard for the first time.
+    """
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        timers: Timers,
+        log: Log,
+        machine_id: Callable[[], str],
+        dialects: Sequence[Dialect],
+        systemd: Systemd,
+        dial: Dial,
+        resolve: Resolve,
+        public_bus: Callable[[], Connection | None],
+        authorize: Authorize | None = None,
+    ) -> None:
+        self.log = log
+        self.log_target = settings.log_target
+        self.systemd = systemd
+        self.on_ready: Callable[[], None] | None = None
+        inner_tree = Tree(machine_id)
+        for dialect in CHOICES[settings.manager_dialect]:
+            inner_tree.export(dialect.path(AGENT_PATH), self, internal_service(dialect))
+        self.uplink = Uplink(settings, timers, log, dial, resolve, inner_tree)
+        self.uplink.on_change = self._changed
+        self.uplink.on_lost = self._manager_lost
+        self.units = Units(self.uplink.emit)
+        self.jobs = Jobs(systemd, self.uplink.emit)
+        self.tree = Tree(machine_id, authorize)
+        self._publisher = Publisher(self.tree, public_bus)
+        for dialect in dialects:
+            self._publisher.speak(dialect, {"Agent": public_service(dialect)})
+        self._publisher.export("", self, "Agent")
+        systemd.on_signal = self._signalled
+        systemd.on_synced = self._synced
+
+    def shut_down(self) -> None:
+        """Leave the manager and systemd; the caller then leaves the bus."""
+        self.uplink.close()
+        self.systemd.close()
+
+    def _changed(self, name: str) -> None:
+        self._publisher.changed("", "Agent", self, name)
+
+    def _manager_lost(self) -> None:
+        self.units.forget_subscriptions()
+        self.jobs.forget()
+
+    def _synced(self, units: list[Any], jobs: list[Any]) -> None:
+        self.units.sync(units)
+        self.jobs.sync(jobs)
+        on_ready, self.on_ready = self.on_ready, None
+        if on_ready:
+            on_ready()
+
+    def _signalled(self, message: Message) -> None:
+        handler = _SIGNALS.get(message.member)
+        if handler is not None:
+            handler(self, message)
+
+    def _properties_changed(self, message: Message) -> None:
+        if message.path.startswith(UNIT_PATH):
+            self.units.properties_changed(message)
+        elif message.path.startswith(JOB_PATH):
+            self.jobs.properties_changed(message)
+
+    def _unit_new(self, message: Message) -> None:
+        self.units.unit_new(*message.values())
+
+    def _unit_removed(self, message: Message) -> None:
+        _, path = message.values()
+        self.units.unit_removed(path)
+
+    def _job_removed(self, message: Message) -> None:
+        self.jobs.removed(message)
+
+
+_SIGNALS: dict[str, Callable[[Agent, Message], None]] = {
+    "PropertiesChanged": Agent._properties_changed,
+    "UnitNew": Agent._unit_new,
+    "UnitRemoved": Agent._unit_removed,
+    "JobRemoved": Agent._job_removed,
+}

@@ -1,0 +1,158 @@
+"""The conversation with systemd, which may restart itself or its bus at any time.
+
+After every (re)connection the agent subscribes first and then asks for the units and jobs that
+are there, so that nothing is missed in between: what the lists tell is newer than what was known,
+and the signals that follow are newer than the lists.
+"""
+
+from __future__ import annotations
+
+from hirte.dbus import errors
+from hirte.dbus.bus import Bus
+from hirte.dbus.connection import local_error
+from hirte.wire.encode import NATIVE
+from hirte.wire.message import ERROR, Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from hirte.dbus.connection import Connection
+    from hirte.dbus.ports import Log, Timers
+
+    Dial = Callable[[Callable[["Connection | None", str], None]], object]
+
+NAME = "org.freedesktop.systemd1"
+PATH = "/org/freedesktop/systemd1"
+UNIT_PATH = PATH + "/unit/"
+JOB_PATH = PATH + "/job/"
+MANAGER = NAME + ".Manager"
+UNIT = NAME + ".Unit"
+JOB = NAME + ".Job"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+
+# Seconds between attempts to reach a systemd that is away. `daemon-reexec` takes about 0.1 s.
+RETRY = 0.1
+
+# What the agent listens to when a bus daemon stands between; systemd's private socket sends all.
+_MATCHES = (
+    f"type='signal',sender='{NAME}',path='{PATH}',interface='{MANAGER}'",
+    f"type='signal',sender='{NAME}',interface='{PROPERTIES}',path_namespace='{PATH}/unit'",
+    f"type='signal',sender='{NAME}',interface='{PROPERTIES}',path_namespace='{PATH}/job'",
+)
+
+
+class Systemd:
+    """systemd's Manager object and what lies below it.
+
+    `over_bus` tells whether `dial` leads to a message bus or to systemd itself. The owner sets
+    `on_signal(message)`, `on_synced(units, jobs)` with the replies of ListUnits and ListJobs
+    after each connection, and `on_refused(why)` for a failure before the first one.
+    """
+
+    def __init__(self, dial: Dial, over_bus: bool, timers: Timers, log: Log) -> None:
+        self.on_signal: Callable[[Message], None] | None = None
+        self.on_synced: Callable[[list[Any], list[Any]], None] | None = None
+        self.on_refused: Callable[[str], None] | None = None
+        self._dial = dial
+        self._over_bus = over_bus
+        self._timers = timers
+        self._log = log
+        self._connection: Connection | None = None
+        self._was_synced = False
+        self._closed = False
+        self._units: list[Any] = []
+
+    def start(self) -> None:
+        """Connect; from now on there is always either a connection or an attempt."""
+        if not self._closed:
+            self._dial(self._dialled)
+
+    def close(self) -> None:
+        """End the conversation for good."""
+        self._closed = True
+        if self._connection:
+            self._connection.close("shutdown")
+
+    def call(
+        self,
+        member: str,
+        on_reply: Callable[[Message], None],
+        signature: str = "",
+        body: bytes = b"",
+        order: str = NATIVE,
+        path: str = PATH,
+        interface: str = MANAGER,
+    ) -> None:
+        """Call a method of systemd; `on_reply` gets the one answer, NoReply after 30 s."""
+        if self._connection is None:
+            on_reply(local_error(errors.FAILED, "systemd cannot be reached at the moment"))
+            return
+        destination = NAME if self._over_bus else ""
+        self._connection.call(
+            path, interface, member, on_reply, signature, body, destination, order
+        )
+
+    def _dialled(self, connection: Connection | None, error: str) -> None:
+        if connection is None:
+            self._away(error)
+            return
+        connection.on_lost = self._lost
+        connection.on_call = lambda call: connection.error(
+            call, errors.UNKNOWN_OBJECT, f"Unknown object '{call.path}'."
+        )
+        if self._over_bus:
+            connection.on_ready = lambda: self._join(Bus(connection))
+        else:
+            connection.on_ready = lambda: self._subscribe(connection)
+
+    def _join(self, bus: Bus) -> None:
+        def joined() -> None:
+            for rule in _MATCHES:
+                bus.match(rule)
+            self._subscribe(bus.connection)
+
+        bus.hello(joined)
+
+    def _subscribe(self, connection: Connection) -> None:
+        self._connection = connection
+        self.call("Subscribe", self._checked(self._list_units))
+
+    def _list_units(self, reply: Message) -> None:
+        self.call("ListUnits", self._checked(self._list_jobs))
+
+    def _list_jobs(self, reply: Message) -> None:
+        (self._units,) = reply.values()
+        self.call("ListJobs", self._checked(self._sync))
+
+    def _sync(self, reply: Message) -> None:
+        (jobs,) = reply.values()
+        units, self._units = self._units, []
+        self._was_synced = True
+        if self._connection and self.on_signal:
+            self._connection.on_signal = self.on_signal
+        if self.on_synced:
+            self.on_synced(units, jobs)
+
+    def _checked(self, proceed: Callable[[Message], None]) -> Callable[[Message], None]:
+        def answered(reply: Message) -> None:
+            if reply.type != ERROR:
+                proceed(reply)
+            elif self._connection:
+                self._connection.close(f"{reply.error_name}: {reply.error_text()}")
+
+        return answered
+
+    def _lost(self, reason: str) -> None:
+        self._connection = None
+        self._away(reason)
+
+    def _away(self, why: str) -> None:
+        if self._closed:
+            return
+        if not self._was_synced and self.on_refused:
+            self.on_refused(f"cannot talk to systemd: {why}")
+            return
+        self._log.info(f"systemd is away: {why}")
+        self._timers.call_later(RETRY, self.start)

@@ -1,0 +1,92 @@
+"""`hirte agent`: wire the agent to systemd, the manager, the bus and the service manager."""
+
+from __future__ import annotations
+
+import os
+
+from hirte.agent.agent import Agent
+from hirte.agent.systemd import Systemd
+from hirte.api.dialect import CHOICES
+from hirte.dbus.presence import Presence
+from hirte.modes.common import run_with, tcp_options
+from hirte.runtime.daemon import Daemon, machine_id
+from hirte.runtime.dial import SYSTEMD_PRIVATE, Dial, system_bus, user_bus
+from hirte.runtime.resolve import resolve
+from hirte.settings.table import AgentSettings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hirte.runtime.log import Log
+
+
+def main(argv: Sequence[str], program: str) -> int:
+    """Run the agent until it is told to stop; return the exit code."""
+    return run_with(AgentSettings, argv, program, lambda *given: _Process(*given).run())
+
+
+class _Process:
+    def __init__(self, settings: AgentSettings, log: Log) -> None:
+        self._daemon = daemon = Daemon(log, os.environ)
+        loop = daemon.loop
+        dialects = CHOICES[settings.bus_names]
+        bus = (user_bus if settings.user else system_bus)(os.environ)
+        directly = os.getuid() == 0 and not settings.user
+        options = tcp_options(settings)
+        self._presence = Presence(
+            lambda done: Dial(loop, log, bus, done, "the bus", trusted=True),
+            [dialect.agent_bus_name for dialect in dialects],
+            loop,
+            log,
+            None if settings.user else os.getuid(),
+        )
+        systemd = Systemd(
+            lambda done: Dial(
+                loop, log, SYSTEMD_PRIVATE if directly else bus, done, "systemd", trusted=True
+            ),
+            not directly,
+            loop,
+            log,
+        )
+        self._agent = Agent(
+            settings,
+            loop,
+            log,
+            machine_id,
+            dialects,
+            systemd,
+            lambda address, done: Dial(loop, log, address, done, "the manager", options=options),
+            lambda host, done: resolve(loop, host, done),
+            lambda: self._presence.connection,
+            self._presence.authorize,
+        )
+        self._presence.on_refused = daemon.fail
+        self._presence.on_up = self._on_bus
+        systemd.on_refused = daemon.fail
+        self._agent.on_ready = self._on_systemd
+        self._on_bus_before = False
+        daemon.on_stop = self._stop
+
+    def run(self) -> int:
+        self._agent.uplink.find(self._found)
+        return self._daemon.run()
+
+    def _found(self, error: str) -> None:
+        if error:
+            self._daemon.fail(f"cannot find the manager: {error}")
+        else:
+            self._presence.start(self._agent.tree)
+
+    def _on_bus(self) -> None:
+        if not self._on_bus_before:
+            self._on_bus_before = True
+            self._agent.systemd.start()
+
+    def _on_systemd(self) -> None:
+        self._daemon.ready("Following systemd")
+        self._agent.uplink.start()
+
+    def _stop(self) -> None:
+        self._agent.shut_down()
+        self._presence.close()
