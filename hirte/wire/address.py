@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from hirte.wire.errors import AddressError
 
-# The colon is beyond the specification's list, but written as it is by libsystemd for IPv6 hosts.
+# The colon is beyond the specification's list; the reference writes IPv6 hosts with it.
 _UNESCAPED = frozenset(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/\\.*"
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/\\.*:"
 )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def _tcp(options: dict[str, str], text: str) -> Address:
     port = options.get("port", "")
     if not options.get("host"):
         raise AddressError(f"a TCP address needs a host: {text!r}")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535):
         raise AddressError(f"a TCP address needs a port of 1 to 65535: {text!r}")
     return Address(host=options["host"], port=int(port))
 
@@ -91,7 +91,10 @@ def _tcp(options: dict[str, str], text: str) -> Address:
 def _unescape(value: str, text: str) -> str:
     raw = bytearray()
     position = 0
-    encoded = value.encode()
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError as error:
+        raise AddressError(f"not UTF-8: {text!r}") from error
     while position < len(encoded):
         byte = encoded[position]
         if byte == ord("%"):

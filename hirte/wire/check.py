@@ -21,7 +21,7 @@ from hirte.wire.encode import NATIVE
 from hirte.wire.errors import PeerError
 from hirte.wire.limits import ARRAY_BYTES, CACHE_ENTRIES, TOTAL_DEPTH
 from hirte.wire.names import is_object_path
-from hirte.wire.signature import ALIGNMENT, parse, parse_single
+from hirte.wire.signature import ALIGNMENT, parse, parse_single, remember
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def _walk(signature: str, body: bytes) -> None:
     walk = _compiled.get(signature)
     if walk is None:
         walk = _sequence(parse(signature))
-        if len(_compiled) >= CACHE_ENTRIES:
-            _compiled.clear()
-        _compiled[signature] = walk
+        remember(_compiled, signature, walk)
     words = memoryview(body)[: len(body) & ~3].cast("I")
     try:
         end = walk(body, words, 0, 0)
@@ -193,9 +191,7 @@ def _variant(body: bytes, words: Words, position: int, depth: int) -> int:
     walk = _compiled_variants.get(raw)
     if walk is None:
         walk = _compile(parse_single(raw.decode("latin-1")))
-        if len(_compiled_variants) >= CACHE_ENTRIES:
-            _compiled_variants.clear()
-        _compiled_variants[raw] = walk
+        remember(_compiled_variants, raw, walk)
     return walk(body, words, position + len(raw) + 2, _deeper(depth))
 
 
@@ -213,9 +209,13 @@ def _struct(fields: Types) -> Walker:
 def _array(element: Type) -> Walker:
     alignment = ALIGNMENT[element[0]]
     fixed_size = _SIZES.get(element[0], 0)
+    is_dict = element[0] == "{"
     walk_element = _compile(element)
 
     def walk(body: bytes, words: Words, position: int, depth: int) -> int:
+        depth = _deeper(depth)
+        if is_dict:
+            _deeper(depth)
         position = _aligned(body, position, 4)
         size = words[position >> 2]
         position = _aligned(body, position + 4, alignment)
@@ -226,7 +226,6 @@ def _array(element: Type) -> Walker:
             if size % fixed_size:
                 raise PeerError("an array ends inside an element")
             return end
-        depth = _deeper(depth)
         while position < end:
             position = walk_element(body, words, position, depth)
         if position != end:

@@ -47,10 +47,11 @@ def decode(signature: str, body: bytes, order: str) -> tuple[Any, ...]:
 
 
 def skip_variant(data: bytes, position: int, order: str) -> int:
-    """Return the position behind the variant that starts at `position`. Raises PeerError."""
+    """Return the position behind the variant of a header field. Raises PeerError."""
     cursor = _Cursor(data, order)
     cursor.position = position
-    _variant(cursor, ("v",), 0)
+    # It is nested in the array of fields and in its field.
+    _variant(cursor, ("v",), 2)
     return cursor.position
 
 

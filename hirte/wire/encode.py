@@ -30,6 +30,8 @@ _FIXED = {
     "h": struct.Struct(NATIVE + "I"),
 }  # fmt: skip
 _PACK_U32 = _FIXED["u"].pack
+# What Python raises when a value is not of the kind that its type needs.
+_MISFITS = (PeerError, struct.error, TypeError, ValueError, AttributeError, OverflowError)
 _PADDING = (b"", b"\0", b"\0\0", b"\0\0\0", b"\0" * 4, b"\0" * 5, b"\0" * 6, b"\0" * 7)
 
 
@@ -45,10 +47,10 @@ def encode(signature: str, values: tuple[Any, ...]) -> bytes:
         out = bytearray()
         for kind, value in zip(types, values):
             _WRITERS[kind[0]](out, kind, value, 0)
-    except (PeerError, struct.error, TypeError, ValueError, AttributeError) as error:
+    except _MISFITS as error:
         if isinstance(error, EncodeError):
             raise
-        raise EncodeError(f"{values!r} does not fit {signature!r}: {error}") from error
+        raise EncodeError(f"{repr(values)[:80]} does not fit {signature!r}: {error}") from error
     return bytes(out)
 
 
@@ -100,8 +102,8 @@ def _variant(out: bytearray, kind: Type, value: Any, depth: int) -> None:
 
 def _struct(out: bytearray, kind: Type, value: Any, depth: int) -> None:
     fields = kind[1]
-    if len(fields) != len(value):
-        raise EncodeError(f"{len(value)} values for a struct of {len(fields)}")
+    if isinstance(value, str) or len(fields) != len(value):
+        raise EncodeError(f"not {len(fields)} values for a struct: {repr(value)[:80]}")
     out += _PADDING[-len(out) % 8]
     depth = _deeper(depth)
     for field, item in zip(fields, value):
@@ -110,6 +112,8 @@ def _struct(out: bytearray, kind: Type, value: Any, depth: int) -> None:
 
 def _array(out: bytearray, kind: Type, value: Any, depth: int) -> None:
     element = kind[1]
+    if isinstance(value, str):
+        raise EncodeError(f"a text where an array is expected: {value[:80]!r}")
     depth = _deeper(depth)
     out += _PADDING[-len(out) % 4]
     length_at = len(out)
@@ -119,7 +123,8 @@ def _array(out: bytearray, kind: Type, value: Any, depth: int) -> None:
     if element[0] == "{":
         _entries(out, element, value, depth)
     elif element[0] == "y":
-        out += bytes(value)
+        # By way of iter(), because bytes(5) means five NUL bytes.
+        out += value if isinstance(value, bytes) else bytes(iter(value))
     else:
         write = _WRITERS[element[0]]
         for item in value:

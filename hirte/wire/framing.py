@@ -1,9 +1,10 @@
 """A stream of bytes cut into messages.
 
 Feed whatever arrived; take messages until there is none. A message that is broken raises when its
-turn comes, after all messages before it were taken. What waits for its end is held as the pieces
-that came, so a large message costs no repeated copying, and never more than one message's limit
-is held, because the size is judged as soon as the first 16 bytes are there.
+turn comes, after all messages before it were taken, and again whenever it is asked for. What
+waits for its end is held in one growing buffer, so that neither a large message nor one that comes
+byte by byte costs repeated copying; never more than one message's limit waits, because the size is
+judged as soon as the first 16 bytes are there. Nothing is held for a peer that owes nothing.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ class Framer:
         self.limit = limit
         self._data = b""
         self._position = 0
-        self._pieces: list[bytes] = []
+        # What came behind `_data`, and how much of it the message at `_position` needs.
+        self._behind = bytearray()
         self._missing = 0
 
     def feed(self, data: bytes) -> None:
         """Take the bytes that the peer sent next."""
-        if self._position < len(self._data) or self._pieces:
-            self._pieces.append(data)
-            self._missing -= len(data)
+        if self._data:
+            self._behind += data
         else:
             self._data = data
-            self._position = 0
+            self._missing = 0
 
     def take(self) -> Message | None:
         """Return the next complete message, or None until more was fed. Raises PeerError."""
-        if self._pieces:
-            if self._missing > 0:
+        if self._behind:
+            if len(self._behind) < self._missing:
                 return None
             self._join()
         data, start = self._data, self._position
@@ -46,17 +47,16 @@ class Framer:
         if available < size:
             self._missing = size - available
             return None
-        self._position = start + size
-        return parse(data, start, size)
-
-    def rest(self) -> bytes:
-        """Return and forget what no message was made of yet."""
-        self._join()
-        rest, self._data = self._data, b""
-        return rest
+        message = parse(data, start, size)
+        if available == size:
+            self._data = b""
+            self._position = 0
+        else:
+            self._position = start + size
+        return message
 
     def _join(self) -> None:
-        self._pieces.insert(0, self._data[self._position :])
-        self._data = b"".join(self._pieces)
+        self._data = self._data[self._position :] + self._behind
         self._position = 0
-        self._pieces = []
+        self._behind = bytearray()
+        self._missing = 0

@@ -34,6 +34,13 @@ SASL_LINE_BYTES = 512
 # A client needs four lines; the rest is room to try mechanisms that are refused.
 SASL_LINES = 16
 
-# Entries of the tables that remember validated names and parsed signatures. A fleet of 100 nodes
-# uses a few hundred; a peer that invents names only makes the table start again.
+# Entries of the tables that remember validated names. A fleet of 100 nodes uses a few hundred; a
+# peer that invents names only makes the table start again.
 CACHE_ENTRIES = 1024
+# Longer names are validated every time. A unit's object path has at most 799 bytes.
+CACHE_NAME_BYTES = 1024
+# Entries of the tables that remember signatures. hirte's interfaces and the properties of units
+# have about a hundred; the longest is shorter than 20 bytes. One that is parsed and compiled takes
+# up to 300 bytes of memory for each of its own, so a peer can make the tables grow to 2 MiB.
+CACHE_SIGNATURES = 128
+CACHE_SIGNATURE_BYTES = 48

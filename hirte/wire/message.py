@@ -13,7 +13,7 @@ import struct
 from hirte.wire.decode import decode, skip_variant
 from hirte.wire.encode import NATIVE
 from hirte.wire.errors import PeerError
-from hirte.wire.limits import CACHE_ENTRIES, HEADER_FIELDS_BYTES
+from hirte.wire.limits import CACHE_ENTRIES, CACHE_NAME_BYTES, HEADER_FIELDS_BYTES
 from hirte.wire.names import is_bus_name, is_interface, is_member, is_object_path
 from hirte.wire.signature import parse as parse_signature
 
@@ -35,10 +35,24 @@ _U32 = {"<": struct.Struct("<I"), ">": struct.Struct(">I")}
 _PATH, _INTERFACE, _MEMBER, _ERROR_NAME, _REPLY_SERIAL = 1, 2, 3, 4, 5
 _DESTINATION, _SENDER, _SIGNATURE, _UNIX_FDS = 6, 7, 8, 9
 
+# What libraries put on the messages that they make up for their own program, such as the news that
+# the connection is lost. The specification forbids them on the wire, or peers could forge them.
+_LOCAL_PATH = b"/org/freedesktop/DBus/Local"
+_LOCAL_INTERFACE = b"org.freedesktop.DBus.Local"
+
+
+def _is_remote_path(path: bytes) -> bool:
+    return is_object_path(path) and path != _LOCAL_PATH
+
+
+def _is_remote_interface(name: bytes) -> bool:
+    return is_interface(name) and name != _LOCAL_INTERFACE
+
+
 # For the fields that are texts: the attribute, the type that the field must have, the grammar.
 _TEXT_FIELDS: dict[int, tuple[str, bytes, Callable[[bytes], bool]]] = {
-    _PATH: ("path", b"\1o\0", is_object_path),
-    _INTERFACE: ("interface", b"\1s\0", is_interface),
+    _PATH: ("path", b"\1o\0", _is_remote_path),
+    _INTERFACE: ("interface", b"\1s\0", _is_remote_interface),
     _MEMBER: ("member", b"\1s\0", is_member),
     _ERROR_NAME: ("error_name", b"\1s\0", is_interface),
     _DESTINATION: ("destination", b"\1s\0", is_bus_name),
@@ -160,9 +174,9 @@ def _read_fields(message: Message, data: bytes, start: int, end: int, u32: struc
             raise PeerError(f"header field {code} is invalid or repeated")
         seen |= 1 << code
         if code in _TEXT_FIELDS:
-            position = _read_text(message, data, position, u32)
+            position = _read_text(message, data, position, end, u32)
         elif code == _SIGNATURE:
-            position = _read_signature(message, data, position)
+            position = _read_signature(message, data, position, end)
         elif code in (_REPLY_SERIAL, _UNIX_FDS):
             position = _read_number(message, data, position, u32)
         else:
@@ -172,12 +186,12 @@ def _read_fields(message: Message, data: bytes, start: int, end: int, u32: struc
         raise PeerError("a header field crosses the end of the header")
 
 
-def _read_text(message: Message, data: bytes, position: int, u32: struct.Struct) -> int:
+def _read_text(message: Message, data: bytes, position: int, end: int, u32: struct.Struct) -> int:
     code = data[position]
     attribute, field_type, is_valid = _TEXT_FIELDS[code]
     start = position + 8
     stop = start + u32.unpack_from(data, position + 4)[0]
-    if data[position + 1 : position + 4] != field_type or data[stop]:
+    if stop >= end or data[position + 1 : position + 4] != field_type or data[stop]:
         raise PeerError(f"header field {code} has the wrong type or no end")
     raw = data[start:stop]
     text = _known.get((code, raw))
@@ -185,17 +199,18 @@ def _read_text(message: Message, data: bytes, position: int, u32: struct.Struct)
         if not is_valid(raw):
             raise PeerError(f"header field {code} is invalid: {raw[:80]!r}")
         text = raw.decode("ascii")
-        if len(_known) >= CACHE_ENTRIES:
-            _known.clear()
-        _known[code, raw] = text
+        if len(raw) <= CACHE_NAME_BYTES:
+            if len(_known) >= CACHE_ENTRIES:
+                _known.clear()
+            _known[code, raw] = text
     setattr(message, attribute, text)
     return int(stop + 1)
 
 
-def _read_signature(message: Message, data: bytes, position: int) -> int:
+def _read_signature(message: Message, data: bytes, position: int, end: int) -> int:
     start = position + 5
     stop = start + data[position + 4]
-    if data[position + 1 : position + 4] != b"\1g\0" or data[stop]:
+    if stop >= end or data[position + 1 : position + 4] != b"\1g\0" or data[stop]:
         raise PeerError("the signature has the wrong type or no end")
     message.signature = data[start:stop].decode("latin-1")
     parse_signature(message.signature)

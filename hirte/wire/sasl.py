@@ -37,7 +37,8 @@ class _Lines:
 
     def take(self) -> bytes | None:
         line, found, rest = self._data.partition(b"\r\n")
-        if len(line) > SASL_LINE_BYTES:
+        # The end of a line may come in two pieces.
+        if len(line) > SASL_LINE_BYTES + (not found and line.endswith(b"\r")):
             raise PeerError("a line of the authentication is too long")
         if not found:
             return None
@@ -110,11 +111,7 @@ class Server:
         return self._identify(argument, numeric=False)
 
     def _identify(self, identity: bytes, numeric: bool) -> bytes:
-        try:
-            text = bytes.fromhex(identity.decode("ascii"))
-        except ValueError:
-            text = None
-        if text is None or b" " in identity or (numeric and not text.isdigit()):
+        if not _is_identity(identity, numeric):
             self._state = _WAIT_AUTH
             return b"REJECTED"
         self._state = _WAIT_BEGIN
@@ -127,6 +124,15 @@ class Server:
     def _refuse(self, argument: bytes) -> bytes:
         self._state = _WAIT_AUTH
         return b"REJECTED"
+
+
+def _is_identity(identity: bytes, numeric: bool) -> bool:
+    try:
+        text = bytes.fromhex(identity.decode("ascii"))
+    except ValueError:
+        return False
+    # fromhex() skips blanks.
+    return len(identity) == 2 * len(text) and (text.isdigit() or not numeric)
 
 
 _SERVER_COMMANDS: dict[bytes, Callable[[Server, bytes], bytes]] = {

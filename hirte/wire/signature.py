@@ -7,12 +7,20 @@ A type is a tuple whose first item is its code: `("s",)`, `("a", element)`, `("(
 from __future__ import annotations
 
 from hirte.wire.errors import PeerError
-from hirte.wire.limits import ARRAY_DEPTH, CACHE_ENTRIES, SIGNATURE_LENGTH, STRUCT_DEPTH
+from hirte.wire.limits import (
+    ARRAY_DEPTH,
+    CACHE_SIGNATURE_BYTES,
+    CACHE_SIGNATURES,
+    SIGNATURE_LENGTH,
+    STRUCT_DEPTH,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
 
+    Key = TypeVar("Key", str, bytes)
+    Value = TypeVar("Value")
     Type = tuple[Any, ...]
     Types = tuple[Type, ...]
 
@@ -36,10 +44,16 @@ def parse(signature: str) -> Types:
         if len(signature) > SIGNATURE_LENGTH:
             raise PeerError("signature is longer than 255 bytes")
         types = _Parser(signature).all()
-        if len(_parsed) >= CACHE_ENTRIES:
-            _parsed.clear()
-        _parsed[signature] = types
+        remember(_parsed, signature, types)
     return types
+
+
+def remember(table: dict[Key, Value], signature: Key, value: Value) -> None:
+    """Keep `value` in `table` under `signature`, within the limits of what a peer may fill."""
+    if len(signature) <= CACHE_SIGNATURE_BYTES:
+        if len(table) >= CACHE_SIGNATURES:
+            table.clear()
+        table[signature] = value
 
 
 def parse_single(signature: str) -> Type:

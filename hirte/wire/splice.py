@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 
 from hirte.wire.encode import NATIVE, encode
+from hirte.wire.errors import EncodeError
+from hirte.wire.limits import ARRAY_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def dict_of_arrays(arrays: Iterable[tuple[str, bytes]]) -> bytes:
     """Return an `a{sa(…)}` body from pairs of key and `a(…)` body, in their order.
 
     The bodies must be valid and in native byte order. The structs' type does not matter.
+    Raises EncodeError when the result is longer than an array may be.
     """
     parts = [b""]
     size = 0
@@ -48,6 +51,8 @@ def dict_of_arrays(arrays: Iterable[tuple[str, bytes]]) -> bytes:
         elements = array[_ARRAY_HEAD:]
         parts += (head, between, elements)
         size += len(elements)
+    if size > ARRAY_BYTES:
+        raise EncodeError("an array is longer than 64 MiB")
     parts[0] = _U32.pack(size) + b"\0\0\0\0"
     return b"".join(parts)
 
@@ -55,3 +60,16 @@ def dict_of_arrays(arrays: Iterable[tuple[str, bytes]]) -> bytes:
 def append(signature: str, body: bytes, number: int) -> tuple[str, bytes]:
     """Return `signature` and `body` with one more argument of type u behind them."""
     return signature + "u", body + bytes(-len(body) % 4) + _U32.pack(number)
+
+
+def array_behind(head: bytes, body: bytes, position: int) -> bytes:
+    """Return `head` followed by the array of dict entries or structs that `body` has at `position`.
+
+    Both are valid and in native byte order; `position` need not be aligned.
+    """
+    position += -position % 4
+    (size,) = _U32.unpack_from(body, position)
+    start = position + 4
+    start += -start % 8
+    out = head + bytes(-len(head) % 4) + body[position : position + 4]
+    return out + bytes(-len(out) % 8) + body[start : start + size]
