@@ -86,6 +86,7 @@ class Link:
         (name,) = call.message.values()
         if self.admit is None or self.on_registered is None:
             raise LookupError("nobody admits agents")
+        self.connection.sender = call.dialect.bus_name
         verdict = self.admit(self, name)
         if isinstance(verdict, tuple):
             self._log.warning(
@@ -95,7 +96,6 @@ class Link:
             return
         self._deadline.cancel()
         self.dialect = call.dialect
-        self.connection.sender = call.dialect.bus_name
         self.connection.name = f"node {name}"
         self.connection.allow(REGISTERED_MESSAGE_BYTES)
         for dialect, _ in REGISTRATION:

@@ -49,6 +49,7 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "sd_bus_set_address": (c_void_p, c_char_p),
     "sd_bus_set_anonymous": (c_void_p, c_int),
     "sd_bus_set_trusted": (c_void_p, c_int),
+    "sd_bus_set_bus_client": (c_void_p, c_int),
     "sd_bus_set_fd": (c_void_p, c_int, c_int),
     "sd_bus_set_sender": (c_void_p, c_char_p),
     "sd_bus_set_server": (c_void_p, c_int, Id128),

@@ -44,6 +44,20 @@ class Names:
         return f"{self.bus_name}.internal.Agent"
 
     @property
+    def node(self) -> str:
+        """The public interface of a node."""
+        return f"{self.bus_name}.Node"
+
+    @property
+    def job(self) -> str:
+        """The public interface of a job."""
+        return f"{self.bus_name}.Job"
+
+    def node_path(self, name: str) -> str:
+        """A node's public object; for names that need no escaping."""
+        return f"{self.root}/node/{name}"
+
+    @property
     def public_manager(self) -> str:
         """The manager's interface on the system bus."""
         return f"{self.bus_name}.{self.manager}"

@@ -7,6 +7,7 @@ arrives is kept in order and taken by `expect` or `next`; calls that sd-bus answ
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from typing import Any
@@ -31,6 +32,7 @@ class Peer(Actor):
         self._ignore = ignore
         self._bus: Bus | None = None
         self._waiting: list[Record] = []
+        self._history: list[Record] = []
         self._answers: dict[int, Record] = {}
         self._heard: dict[str, int] = {}
         self._lost: OSError | None = None
@@ -38,7 +40,8 @@ class Peer(Actor):
     def _fresh_bus(self) -> Bus:
         self.close()
         self._waiting, self._answers, self._heard, self._lost = [], {}, {}, None
-        self._bus = Bus(self._take, self._take_call, self._answers.__setitem__)
+        self._history = []
+        self._bus = Bus(self._take, self._take_call, self._take_answer)
         return self._bus
 
     def _take(self, message: Record) -> None:
@@ -48,10 +51,15 @@ class Peer(Actor):
         self._heard[member] = self._heard.get(member, 0) + 1
         if member not in self._ignore:
             self._waiting.append(message)
+            self._history.append(message)
 
     def _take_call(self, message: Record) -> None:
         # The filter saw the same message an instant ago, then without a handle
-        self._waiting[-1] = message
+        self._waiting[-1] = self._history[-1] = message
+
+    def _take_answer(self, serial: int, message: Record) -> None:
+        self._answers[serial] = message
+        self._history.append(message)
 
     def watched(self) -> list[tuple[int, int]]:
         """The connection, while there is one."""
@@ -96,6 +104,22 @@ class Peer(Actor):
     def waiting(self) -> list[Record]:
         """What arrived and was not taken."""
         return list(self._waiting)
+
+    def history(self) -> list[Record]:
+        """All that arrived, taken or not, answers to our calls included, in order."""
+        return list(self._history)
+
+    def forget(self, serial: int) -> None:
+        """Take the answer to a call of ours out of the history."""
+        self._history = [
+            message
+            for message in self._history
+            if message.reply_serial != serial or message.kind not in ("return", "error")
+        ]
+
+    def process_id(self) -> int:
+        """The process that the test may stop and continue."""
+        return os.getpid()
 
     def heard(self, member: str, times: int, within: float = PATIENCE) -> bool:
         """Whether a member has arrived so often, ignored or not."""

@@ -82,6 +82,12 @@ class Bus:
         check("sd_bus_set_address", self._bus, address.encode())
         check("sd_bus_start", self._bus)
 
+    def join(self, address: str) -> None:
+        """Open as a client of a message bus. OSError when it fails at once."""
+        check("sd_bus_set_address", self._bus, address.encode())
+        check("sd_bus_set_bus_client", self._bus, 1)
+        check("sd_bus_start", self._bus)
+
     def serve(self, descriptor: int, sender: str) -> None:
         """Be the server on an accepted socket as the reference controller; takes the descriptor."""
         identity = Id128()
