@@ -136,7 +136,7 @@ class Keeper:
                 self._serve()
         except ClientGone:
             pass
-        except (OSError, subprocess.CalledProcessError):
+        except Exception:  # noqa: BLE001 - whatever it is, the client hears of it
             self._send({"error": _describe()})
         finally:
             for node in self._nodes.values():

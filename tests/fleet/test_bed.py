@@ -16,7 +16,6 @@ from tests.bed import BedError, CommandFailed, Fleet, Node
 from tests.bed.bus import Bus, BusError
 from tests.bed.fleet import REPOSITORY
 from tests.bed.keeper import CGROUP_PREFIX
-from tests.bed.product import installed_files
 
 SYSTEMD = "org.freedesktop.systemd1"
 SYSTEMD_PATH = "/org/freedesktop/systemd1"
@@ -386,24 +385,3 @@ def test_a_killed_keeper_takes_its_nodes_along_and_the_next_one_cleans_up() -> N
     with Fleet() as fleet:
         fleet.boot("node1")
         assert remains(keeper) == set()
-
-
-# -- the files of systemd/
-
-
-def test_every_file_of_systemd_has_its_place_on_a_node() -> None:
-    sources = {path for path in (REPOSITORY / "systemd").rglob("*") if path.is_file()}
-    assert set(installed_files().values()) == sources
-
-
-def test_systemd_has_nothing_to_say_about_our_units(pair: Fleet) -> None:
-    node = pair["node1"]
-    node.write_all({path: source.read_bytes() for path, source in installed_files().items()})
-    node.write("/usr/bin/hirte", "#!/bin/sh\n", 0o755)
-    units = [path for path in installed_files() if "/systemd/system/" in path]
-    for scope in ("--system", "--user"):
-        if scope == "--user":
-            units = [path for path in installed_files() if "/systemd/user/" in path]
-        verify = ["env", "XDG_RUNTIME_DIR=/run", "systemd-analyze", "verify", "--man=no", scope]
-        done = node.run([*verify, *units], check=False)
-        assert (done.returncode, done.stderr) == (0, "")
