@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from tests.bed.keeper import BOOT_SECONDS, MESSAGE_BYTES, address_of, port_of
-from tests.bed.machine import ENVIRONMENT
+from tests.bed.machine import ENVIRONMENT, GUESTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Node:
 
     def _enter(self, argv: Sequence[str]) -> list[str]:
         die_with_us = ["setpriv", "--pdeathsig", "KILL", "--"]
-        return ["/bin/sh", "-c", _ENTER, "sh", self._cgroup, str(self.pid), *die_with_us, *argv]
+        guests = f"{self._cgroup}/{GUESTS}"
+        return ["/bin/sh", "-c", _ENTER, "sh", guests, str(self.pid), *die_with_us, *argv]
 
     def run(
         self,

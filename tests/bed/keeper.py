@@ -25,7 +25,7 @@ import time
 import traceback
 
 from tests.bed import kernel
-from tests.bed.machine import Plan, become_node, ip
+from tests.bed.machine import GUESTS, Plan, become_node, ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ class Keeper:
             self._forget(self._nodes[name])
         cgroup = f"{self._cgroup}/{number}"
         os.mkdir(cgroup)
+        os.mkdir(f"{cgroup}/{GUESTS}")
         node = _Node(Plan(name, number, address_of(number), PLACE, cgroup))
         self._nodes[name] = node
         return node

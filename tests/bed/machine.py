@@ -28,6 +28,9 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
 }
 NOTIFY_SOCKET = "/run/host/notify"
+# Where in a node's cgroup those live who enter it from outside. systemd takes controllers into use
+# where the host has some, and then no process may live in the topmost cgroup.
+GUESTS = "guests"
 
 # Directories of which a node begins with an empty one.
 _OPAQUE = (
