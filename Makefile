@@ -59,7 +59,7 @@ bench: zipapp ## measure against the floor and print the table (root)
 	@$(RUN) -m bench
 
 fuzz: $(VENV) ## property tests with many more, random examples
-	@$(RUN) -m pytest -n 2 --hypothesis-profile=fuzz tests/property
+	@$(RUN) -m pytest --numprocesses=auto --hypothesis-profile=fuzz tests/property
 
 clean: ## remove everything that was made here
 	rm -rf .venv .venv-* build dist *.egg-info
