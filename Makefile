@@ -62,7 +62,7 @@ fuzz: $(VENV) ## property tests with many more, random examples
 	@$(RUN) -m pytest --numprocesses=auto --hypothesis-profile=fuzz tests/property
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-* build dist *.egg-info
+	rm -rf .venv .venv-* build dist .hypothesis *.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 venv: $(VENV)
