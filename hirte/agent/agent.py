@@ -61,7 +61,7 @@ class Agent:
         self.uplink.on_change = self._changed
         self.uplink.on_lost = self._manager_lost
         self.units = Units(self.uplink.emit)
-        self.jobs = Jobs(systemd, self.uplink.emit)
+        self.jobs = Jobs(systemd, timers, self.uplink.emit, self.uplink.emit_metrics)
         self.tree = Tree(machine_id, authorize)
         self._publisher = Publisher(self.tree, public_bus)
         for dialect in dialects:
@@ -107,6 +107,12 @@ class Agent:
         _, path = message.values()
         self.units.unit_removed(path)
 
+    def _reloading(self, message: Message) -> None:
+        # A reload announces every unit anew, without its state.
+        (begins,) = message.values()
+        if not begins:
+            self.systemd.refresh()
+
     def _job_removed(self, message: Message) -> None:
         self.jobs.removed(message)
 
@@ -116,4 +122,5 @@ _SIGNALS: dict[str, Callable[[Agent, Message], None]] = {
     "UnitNew": Agent._unit_new,
     "UnitRemoved": Agent._unit_removed,
     "JobRemoved": Agent._job_removed,
+    "Reloading": Agent._reloading,
 }

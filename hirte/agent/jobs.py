@@ -7,6 +7,7 @@ manager's jobs still ends in one JobDone, because every job path holds all ids t
 from __future__ import annotations
 
 from hirte.agent.systemd import JOB, Systemd
+from hirte.api import internal
 from hirte.dbus import errors
 from hirte.wire.encode import encode
 from hirte.wire.message import ERROR, Message
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hirte.dbus.objects import Call
+    from hirte.dbus.ports import Timers
 
     Emit = Callable[[str, str, bytes], None]
 
@@ -24,18 +26,38 @@ if TYPE_CHECKING:
 RESULT_UNKNOWN = "unknown"
 
 
-class Jobs:
-    """The table; `emit` carries its news to the manager."""
+class Job:
+    """One of the manager's jobs. `requested_us` is 0 if nobody measures."""
 
-    def __init__(self, systemd: Systemd, emit: Emit) -> None:
+    __slots__ = ("id", "method", "requested_us", "unit")
+
+    def __init__(self, number: int, unit: str, method: str, requested_us: int) -> None:
+        self.id = number
+        self.unit = unit
+        self.method = method
+        self.requested_us = requested_us
+
+
+class Jobs:
+    """The table; `emit` carries its news to the manager, `emit_metrics` measurements.
+
+    `measuring` tells whether the manager wants them.
+    """
+
+    def __init__(self, systemd: Systemd, timers: Timers, emit: Emit, emit_metrics: Emit) -> None:
+        self.measuring = False
         self._systemd = systemd
+        self._timers = timers
         self._emit = emit
-        self._ids: dict[str, list[int]] = {}
+        self._emit_metrics = emit_metrics
+        self._jobs: dict[str, list[Job]] = {}
         self._paths: dict[int, str] = {}
 
     def request(self, call: Call) -> None:
         """Serve StartUnit and its like: answered when systemd has accepted the job."""
         unit, mode, number = call.message.values()
+        requested_us = self._timers.realtime_us() if self.measuring else 0
+        job = Job(number, unit, call.method.name, requested_us)
 
         def answered(reply: Message) -> None:
             if reply.type == ERROR:
@@ -43,7 +65,7 @@ class Jobs:
                 return
             (path,) = reply.values()
             if call.connection.open:
-                self._ids.setdefault(path, []).append(number)
+                self._jobs.setdefault(path, []).append(job)
                 self._paths[number] = path
                 call.reply()
 
@@ -59,8 +81,9 @@ class Jobs:
         self._systemd.call("Cancel", call.relay, path=path, interface=JOB)
 
     def forget(self) -> None:
-        """Forget all ids: the manager that gave them is gone."""
-        self._ids.clear()
+        """Forget everything that the manager, which is gone, had asked for."""
+        self.measuring = False
+        self._jobs.clear()
         self._paths.clear()
 
     def removed(self, message: Message) -> None:
@@ -70,23 +93,27 @@ class Jobs:
 
     def properties_changed(self, message: Message) -> None:
         """Take systemd's PropertiesChanged of a job."""
-        numbers = self._ids.get(message.path)
-        if numbers is None:
+        jobs = self._jobs.get(message.path)
+        if jobs is None:
             return
         _, changed, _ = message.values()
         state = changed.get("State")
         if state is not None:
-            for number in numbers:
-                self._emit("JobStateChanged", "us", encode("us", (number, state[1])))
+            for job in jobs:
+                self._emit("JobStateChanged", "us", encode("us", (job.id, state[1])))
 
     def sync(self, jobs: list[Any]) -> None:
         """Take the whole of ListJobs, after a reconnection to systemd: end what is not there."""
         present = {path: True for _, _, _, _, path, _ in jobs}
-        for path in list(self._ids):
+        for path in list(self._jobs):
             if path not in present:
                 self._end(path, RESULT_UNKNOWN)
 
     def _end(self, path: str, result: str) -> None:
-        for number in self._ids.pop(path, ()):
-            del self._paths[number]
-            self._emit("JobDone", "us", encode("us", (number, result)))
+        for job in self._jobs.pop(path, ()):
+            del self._paths[job.id]
+            if self.measuring and job.requested_us:
+                micros = max(0, self._timers.realtime_us() - job.requested_us)
+                body = encode(internal.JOB_METRICS, (job.unit, job.method, micros))
+                self._emit_metrics("AgentJobMetrics", internal.JOB_METRICS, body)
+            self._emit("JobDone", "us", encode("us", (job.id, result)))

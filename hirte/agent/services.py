@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hirte.agent.systemd import PROPERTIES, UNIT_PATH
+from hirte.agent.systemd import PROPERTIES, UNIT, UNIT_PATH
 from hirte.api import internal, public
 from hirte.dbus import errors
 from hirte.dbus.objects import Service
 from hirte.wire.encode import encode
 from hirte.wire.escape import escape
+from hirte.wire.splice import array_behind, native_body, skip_strings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,38 @@ def _get_unit_property(agent: Agent, call: Call) -> None:
     )  # fmt: skip
 
 
+def _on_unit(agent: Agent, call: Call) -> None:
+    """Call a method of the unit itself; what follows the unit's name is passed on unread."""
+    member, signature = _UNIT_METHODS[call.method.name]
+    body = native_body(call.message)
+    (unit,), end = skip_strings(body, 1)
+    agent.systemd.call(
+        member, call.relay, signature, _behind_name(body, end) if signature else b"",
+        path=UNIT_PATH + escape(unit), interface=UNIT,
+    )  # fmt: skip
+
+
+def _behind_name(body: bytes, end: int) -> bytes:
+    start = end + -end % 4
+    return array_behind(body[start : start + 4], body, start + 4)
+
+
+def _enable_metrics(agent: Agent, call: Call) -> None:
+    _switch_metrics(agent, call, True)
+
+
+def _disable_metrics(agent: Agent, call: Call) -> None:
+    _switch_metrics(agent, call, False)
+
+
+def _switch_metrics(agent: Agent, call: Call, on: bool) -> None:
+    if agent.jobs.measuring == on:
+        call.fail(errors.INVALID_ARGS, f"Metrics are {'on' if on else 'off'} already")
+    else:
+        agent.jobs.measuring = on
+        call.reply()
+
+
 def _set_log_level(agent: Agent, call: Call) -> None:
     (level,) = call.message.values()
     try:
@@ -95,14 +128,24 @@ def _switch_manager(agent: Agent, call: Call) -> None:
     call.reply()
 
 
+# The internal method's counterpart on systemd's unit object, and its arguments.
+_UNIT_METHODS = {
+    "FreezeUnit": ("Freeze", ""),
+    "ThawUnit": ("Thaw", ""),
+    "SetUnitProperties": ("SetProperties", "ba(sv)"),
+}
+
 _INTERNAL_METHODS = {
     **dict.fromkeys(public.JOB_TYPES, _request_job),
+    **dict.fromkeys(_UNIT_METHODS, _on_unit),
     "JobCancel": _cancel_job,
     "GetUnitProperties": _get_unit_properties,
     "GetUnitProperty": _get_unit_property,
     "SetLogLevel": _set_log_level,
     "Subscribe": _subscribe,
     "Unsubscribe": _unsubscribe,
+    "EnableMetrics": _enable_metrics,
+    "DisableMetrics": _disable_metrics,
 }
 
 _PUBLIC_METHODS = {

@@ -94,6 +94,11 @@ class Systemd:
             path, interface, member, on_reply, signature, body, destination, order
         )
 
+    def refresh(self) -> None:
+        """Ask for all units and jobs again; `on_synced` gets them."""
+        if self._connection is not None:
+            self.call("ListUnits", self._checked(self._list_jobs))
+
     def _dialled(self, connection: Connection | None, error: str) -> None:
         if connection is None:
             self._away(error)
@@ -117,10 +122,7 @@ class Systemd:
 
     def _subscribe(self, connection: Connection) -> None:
         self._connection = connection
-        self.call("Subscribe", self._checked(self._list_units))
-
-    def _list_units(self, reply: Message) -> None:
-        self.call("ListUnits", self._checked(self._list_jobs))
+        self.call("Subscribe", self._checked(lambda reply: self.refresh()))
 
     def _list_jobs(self, reply: Message) -> None:
         (self._units,) = reply.values()

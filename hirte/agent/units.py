@@ -12,7 +12,7 @@ from hirte.agent.systemd import UNIT, UNIT_PATH
 from hirte.wire.encode import NATIVE, encode
 from hirte.wire.escape import escape
 from hirte.wire.message import Message
-from hirte.wire.splice import array_behind, native_body
+from hirte.wire.splice import array_behind, native_body, skip_strings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,10 +144,8 @@ class Units:
             active, sub = [_string_property(body, key) for key in _STATE_KEYS]
             self._update(row, active or row.active, sub or row.sub)
         if wanted:
-            (size,) = _U32.unpack_from(body)
-            interface = body[4 : 4 + size].decode()
-            head = encode("ss", (row.name, interface))
-            changed = array_behind(head, body, 4 + size + 1)
+            (interface,), end = skip_strings(body, 1)
+            changed = array_behind(encode("ss", (row.name, interface)), body, end)
             self._emit("UnitPropertiesChanged", "ssa{sv}", changed)
 
     def _update(self, row: Unit, active: str, sub: str) -> None:

@@ -124,13 +124,17 @@ class Uplink:
 
     def emit(self, name: str, signature: str = "", body: bytes = b"") -> None:
         """Send a signal of the internal agent interface, if there is a connection."""
+        self._emit(internal.AGENT_PATH, internal.AGENT.name, name, signature, body)
+
+    def emit_metrics(self, name: str, signature: str, body: bytes) -> None:
+        """Send a signal of the internal metrics interface, if there is a connection."""
+        self._emit(internal.AGENT_METRICS_PATH, internal.AGENT_METRICS.name, name, signature, body)
+
+    def _emit(self, path: str, interface: str, name: str, signature: str, body: bytes) -> None:
         if self._connection is not None and self._connection.ready:
+            dialect = self._dialect
             self._connection.signal(
-                self._dialect.path(internal.AGENT_PATH),
-                self._dialect.interface(internal.AGENT.name),
-                name,
-                signature,
-                body,
+                dialect.path(path), dialect.interface(interface), name, signature, body
             )
 
     # The tick

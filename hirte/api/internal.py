@@ -14,6 +14,8 @@ MANAGER = Interface(
     signals=(Signal("Heartbeat"),),
 )
 
+AGENT_METRICS_PATH = AGENT_PATH + "/metrics"
+
 # `forward` rows go to systemd's Manager method of the same name, arguments and results unread.
 AGENT = Interface(
     "internal.Agent",
@@ -23,12 +25,38 @@ AGENT = Interface(
         Method("RestartUnit", "name:s mode:s id:u"),
         Method("ReloadUnit", "name:s mode:s id:u"),
         Method("JobCancel", "id:u"),
+        Method(
+            "StartTransientUnit",
+            "name:s mode:s properties:a(sv) aux:a(sa(sv))",
+            "job:o",
+            forward=True,
+        ),
+        Method("GetUnitFileState", "file:s", "state:s", forward=True),
+        Method(
+            "EnableUnitFiles",
+            "files:as runtime:b force:b",
+            "carries_install_info:b changes:a(sss)",
+            forward=True,
+        ),
+        Method("DisableUnitFiles", "files:as runtime:b", "changes:a(sss)", forward=True),
+        Method("Reload", forward=True),
+        Method("ResetFailed", forward=True),
+        Method("ResetFailedUnit", "name:s", forward=True),
+        Method("KillUnit", "name:s whom:s signal:i", forward=True),
+        Method("GetDefaultTarget", "", "defaulttarget:s", forward=True),
+        Method("SetDefaultTarget", "defaulttarget:s force:b", "changes:a(sss)", forward=True),
         Method("ListUnits", "", "units:a(ssssssouso)", forward=True),
+        Method("ListUnitFiles", "", "unitfiles:a(ss)", forward=True),
+        Method("SetUnitProperties", "name:s runtime:b keyvalues:a(sv)"),
+        Method("FreezeUnit", "name:s"),
+        Method("ThawUnit", "name:s"),
         Method("GetUnitProperties", "name:s interface:s", "props:a{sv}"),
         Method("GetUnitProperty", "name:s interface:s property:s", "value:v"),
         Method("SetLogLevel", "level:s"),
         Method("Subscribe", "unit:s"),
         Method("Unsubscribe", "unit:s"),
+        Method("EnableMetrics"),
+        Method("DisableMetrics"),
     ),
     signals=(
         Signal("JobStateChanged", "id:u state:s"),
@@ -40,3 +68,9 @@ AGENT = Interface(
         Signal("Heartbeat"),
     ),
 )
+
+AGENT_METRICS = Interface(
+    "internal.Agent.Metrics",
+    signals=(Signal("AgentJobMetrics", "unit:s method:s systemd_job_time_micros:t"),),
+)
+JOB_METRICS = AGENT_METRICS.signals["AgentJobMetrics"].signature

@@ -33,6 +33,9 @@ class Bus:
         self.connection = connection
         self.unique_name = ""
         self._users: dict[str, int] = {}
+        self._watched: dict[str, dict[int, Callable[[], None]]] = {}
+        self._watches = 0
+        connection.on_signal = self._signalled
 
     def hello(self, on_done: Callable[[], None]) -> None:
         """Say Hello; `on_done` comes when we have a unique name, the connection closes if not."""
@@ -63,6 +66,40 @@ class Bus:
     def match(self, rule: str) -> None:
         """Subscribe to the signals that `rule` describes."""
         self.connection.send(_PATH, DRIVER, "AddMatch", "s", encode("s", (rule,)), DRIVER)
+
+    def watch(self, name: str, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_gone` once when `name` leaves the bus; return what ends the watch."""
+        self._watches += 1
+        number = self._watches
+        watches = self._watched.setdefault(name, {})
+        if not watches:
+            self.match(_owner_rule(name))
+        watches[number] = on_gone
+
+        def has_owner(reply: Message) -> None:
+            # It may have left before the bus knew that we care.
+            if reply.type != ERROR and reply.values() == (False,):
+                self._gone(name)
+
+        self._call("NameHasOwner", has_owner, "s", encode("s", (name,)))
+        return lambda: self._unwatch(name, number)
+
+    def _unwatch(self, name: str, number: int) -> None:
+        watches = self._watched.get(name)
+        if watches and watches.pop(number, None) and not watches:
+            del self._watched[name]
+            rule = encode("s", (_owner_rule(name),))
+            self.connection.send(_PATH, DRIVER, "RemoveMatch", "s", rule, DRIVER)
+
+    def _signalled(self, message: Message) -> None:
+        if message.member == "NameOwnerChanged" and message.sender == DRIVER:
+            name, _, owner = message.expect("sss")
+            if not owner:
+                self._gone(name)
+
+    def _gone(self, name: str) -> None:
+        for on_gone in list(self._watched.get(name, {}).values()):
+            on_gone()
 
     def authorize(self, call: Call, proceed: Callable[[], None], uid: int) -> None:
         """Let root and the user `uid` proceed, and answer AccessDenied to everybody else."""
@@ -99,3 +136,10 @@ def _decide(call: Call, proceed: Callable[[], None], caller: int, uid: int) -> N
         proceed()
     else:
         call.fail(errors.ACCESS_DENIED, "Only root and the service's own user may do this")
+
+
+def _owner_rule(name: str) -> str:
+    return (
+        f"type='signal',sender='{DRIVER}',path='{_PATH}',interface='{DRIVER}',"
+        f"member='NameOwnerChanged',arg0='{name}'"
+    )

@@ -26,9 +26,9 @@ RETRY = 0.5
 class Presence:
     """Serves `tree` under `names` on the bus that `dial` connects to.
 
-    `on_up()` is called each time all names are owned, `on_refused(why)` when that fails before it
-    worked once. `uid` is the user who may call besides root; None lets everybody (on a bus that
-    belongs to one user anyway).
+    `on_up()` is called each time all names are owned, `on_down(connection)` each time the bus is
+    gone, `on_refused(why)` when that happens before it worked once. `uid` is the user who may call
+    besides root; None lets everybody (on a bus that belongs to one user anyway).
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Presence:
         uid: int | None,
     ) -> None:
         self.on_up: Callable[[], None] = _nothing
+        self.on_down: Callable[[Connection], None] = _ignore
         self.on_refused: Callable[[str], None] = _nobody
         self.tree: Tree | None = None
         self.connection: Connection | None = None
@@ -65,10 +66,18 @@ class Presence:
 
     def authorize(self, call: Call, proceed: Callable[[], None]) -> None:
         """Ask the bus who the caller is; the object tree's `authorize`."""
-        if self._uid is None:
+        if self._uid is None or call.connection is not self.connection:
+            # Who is not on the bus was let in, or not, when the connection was accepted.
             proceed()
         elif self._bus is not None:
             self._bus.authorize(call, proceed, self._uid)
+
+    def watch(self, name: str, on_gone: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_gone` when `name` leaves the bus; return what ends the watch.
+
+        When the bus itself goes away, the watch ends with it: see `on_down`.
+        """
+        return self._bus.watch(name, on_gone) if self._bus else _nothing
 
     def _connect(self) -> None:
         self._dial(self._dialled)
@@ -101,8 +110,10 @@ class Presence:
         bus.own(self._names[index], owned)
 
     def _lost(self, reason: str) -> None:
-        self.connection = None
+        connection, self.connection = self.connection, None
         self._bus = None
+        if connection:
+            self.on_down(connection)
         if not self._closed:
             self._failed(reason)
 
@@ -115,6 +126,10 @@ class Presence:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _ignore(_: Connection) -> None:
     pass
 
 

@@ -5,7 +5,9 @@ The nodes' bodies are put together by copying; no unit is decoded.
 
 from __future__ import annotations
 
+from hirte.api import public
 from hirte.dbus import errors
+from hirte.wire.errors import EncodeError
 from hirte.wire.message import METHOD_RETURN, Message
 from hirte.wire.splice import dict_of_arrays, native_body
 
@@ -19,15 +21,16 @@ if TYPE_CHECKING:
 
 
 class Gather:
-    """Asks every node of `nodes` for `member`, whose result has the signature `signature`.
+    """Asks every node of `nodes` for what the public method of the same name lists.
 
     The answer is a dictionary from node name to that result, in the order of `nodes`. It is sent
     when the last node has answered; one error fails the whole call, as in the reference.
     """
 
-    def __init__(self, call: Call, nodes: Iterable[Node], member: str, signature: str) -> None:
+    def __init__(self, call: Call, nodes: Iterable[Node]) -> None:
+        member = call.method.name
         self._call = call
-        self._signature = signature
+        self._signature = public.NODE.methods[member].result
         self._bodies: dict[str, bytes] = {}
         self._failure = ""
         links = [(node.name, node.link) for node in nodes if node.link]
@@ -57,5 +60,10 @@ class Gather:
         if self._failure:
             text = f"Request to at least one node failed: {self._failure}"
             self._call.fail(errors.FAILED, text)
+            return
+        try:
+            body = dict_of_arrays(self._bodies.items())
+        except EncodeError as error:
+            self._call.fail(errors.LIMITS_EXCEEDED, f"All nodes together: {error}")
         else:
-            self._call.reply_body(dict_of_arrays(self._bodies.items()))
+            self._call.reply_body(body)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hirte.dbus.objects import Call
     from hirte.dbus.ports import Log
     from hirte.dbus.publisher import Publisher
+    from hirte.manager.metrics import Metrics
     from hirte.manager.node import Node
 
 WAITING, RUNNING, INVALID = "waiting", "running", "invalid"
@@ -30,12 +31,16 @@ _ID_MAX = 0xFFFFFFFF
 
 
 class Job:
-    """One job. `kind` is `start`, `stop`, `restart` or `reload`."""
+    """One job. `kind` is `start`, `stop`, `restart` or `reload`.
 
-    __slots__ = ("id", "kind", "node", "path", "state", "unit")
+    `requested_us` tells when the request came; 0 if nobody measured.
+    """
 
-    def __init__(self, number: int, node: Node, unit: str, kind: str) -> None:
+    __slots__ = ("id", "kind", "node", "path", "requested_us", "state", "unit")
+
+    def __init__(self, number: int, node: Node, unit: str, kind: str, requested_us: int) -> None:
         self.id = number
+        self.requested_us = requested_us
         self.node = node
         self.unit = unit
         self.kind = kind
@@ -46,8 +51,9 @@ class Job:
 class Jobs:
     """All outstanding jobs, and the one counter of their ids."""
 
-    def __init__(self, publisher: Publisher, log: Log) -> None:
+    def __init__(self, publisher: Publisher, metrics: Metrics, log: Log) -> None:
         self._publisher = publisher
+        self._metrics = metrics
         self._log = log
         self._last_id = 0
         self._jobs: dict[int, Job] = {}
@@ -55,6 +61,7 @@ class Jobs:
     def request(self, node: Node, call: Call) -> None:
         """Serve StartUnit and its like: a public call whose answer is a job's object path."""
         unit, mode = call.message.values()
+        requested_us = self._metrics.now()
         self._last_id = self._last_id % _ID_MAX + 1
         number = self._last_id
         link = node.link
@@ -65,7 +72,7 @@ class Jobs:
             if reply.type == ERROR:
                 call.relay(reply)
                 return
-            job = Job(number, node, unit, public.JOB_TYPES[call.method.name])
+            job = Job(number, node, unit, public.JOB_TYPES[call.method.name], requested_us)
             self._accept(job)
             call.reply(call.dialect.path(job.path))
 
@@ -91,6 +98,7 @@ class Jobs:
         job = node.jobs.get(number)
         if job is not None:
             self._end(job, result)
+            self._metrics.job_done(job)
 
     def node_lost(self, node: Node) -> None:
         """End the jobs of a node whose agent is gone, in the order in which they began."""

@@ -107,10 +107,11 @@ class Link:
     def _signalled(self, message: Message) -> None:
         if self.node is None or self.on_signal is None:
             return
-        if message.interface == self.dialect.interface(internal.AGENT.name):
-            row = internal.AGENT.signals.get(message.member)
-            if row is not None and row.signature == message.signature:
-                self.on_signal(self, message)
+        for table in (internal.AGENT, internal.AGENT_METRICS):
+            if message.interface == self.dialect.interface(table.name):
+                row = table.signals.get(message.member)
+                if row is not None and row.signature == message.signature:
+                    self.on_signal(self, message)
 
     def _ended(self, reason: str) -> None:
         self._deadline.cancel()
@@ -138,6 +139,18 @@ class Link:
             body,
             dialect.agent_bus_name,
             *((order,) if order else ()),
+        )
+
+    def send(self, member: str, signature: str = "", body: bytes = b"") -> None:
+        """Call a method of the agent that is not to be answered."""
+        dialect = self.dialect
+        self.connection.send(
+            dialect.path(internal.AGENT_PATH),
+            dialect.interface(internal.AGENT.name),
+            member,
+            signature,
+            body,
+            dialect.agent_bus_name,
         )
 
     def forward(self, call: Call) -> None:

@@ -12,6 +12,8 @@ from hirte.dbus.objects import Tree
 from hirte.dbus.publisher import Publisher
 from hirte.manager.jobs import Jobs
 from hirte.manager.link import Link
+from hirte.manager.metrics import Metrics
+from hirte.manager.monitors import Monitors
 from hirte.manager.node import Node
 from hirte.manager.services import services
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from hirte.dbus.connection import Connection
     from hirte.dbus.objects import Authorize
     from hirte.dbus.ports import Log, Timers
+    from hirte.manager.monitors import WatchName
     from hirte.settings.table import ManagerSettings
     from hirte.wire.message import Message
 
@@ -36,7 +39,8 @@ UNREGISTERED_MAX = 2048
 class Manager:
     """All decisions of the manager. `dialects` are those whose names are on the public bus.
 
-    `public_bus` tells the public bus's connection, or None while it is away.
+    `public_bus` tells the public bus's connection, or None while it is away; `watch_name` tells
+    when a name leaves it.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Manager:
         dialects: Sequence[Dialect],
         public_bus: Callable[[], Connection | None],
         authorize: Authorize | None = None,
+        watch_name: WatchName = lambda name, on_gone: lambda: None,
     ) -> None:
         self.log = log
         self.log_target = settings.log_target
@@ -57,9 +62,11 @@ class Manager:
         self.online = 0
         self.tree = Tree(machine_id, authorize)
         self.publisher = Publisher(self.tree, public_bus)
-        self.jobs = Jobs(self.publisher, log)
+        self.metrics = Metrics(self.nodes, self.publisher, timers)
+        self.jobs = Jobs(self.publisher, self.metrics, log)
+        self.monitors = Monitors(self.nodes, self.publisher, watch_name)
         for dialect in dialects:
-            self.publisher.speak(dialect, services(dialect, self.jobs))
+            self.publisher.speak(dialect, services(dialect, self))
         self._timers = timers
         self._machine_id = machine_id
         self._unregistered: dict[Link, bool] = {}
@@ -112,6 +119,8 @@ class Manager:
             f"Node {node.name} is online", NODE=node.name, PEER=node.peer_ip or "unix socket"
         )
         self.publisher.changed(node.path, "Node", node, "Status")
+        self.monitors.node_online(node)
+        self.metrics.node_online(node)
         self._status_changed(self.online - 1)
 
     def _seen(self, node: Node) -> None:
@@ -143,6 +152,7 @@ class Manager:
             self.log.debug(f"{link.connection.name} left without registering: {reason}")
             return
         self.log.warning(f"Node {node.name} is offline: {reason}", NODE=node.name)
+        self.monitors.node_offline(node)
         self.jobs.node_lost(node)
         self._offline(node)
 
@@ -175,6 +185,7 @@ class Manager:
     def shut_down(self) -> None:
         """End everything in the order of the reference; the caller then leaves the bus."""
         self.jobs.shut_down()
+        self.monitors.shut_down()
         was_online = self.online
         for node in self.nodes.values():
             link = node.link
@@ -194,4 +205,9 @@ _SIGNALS: dict[str, Callable[[Manager, Node, Message], None]] = {
     "Heartbeat": Manager._heartbeat,
     "JobStateChanged": Manager._job_state_changed,
     "JobDone": Manager._job_done,
+    "AgentJobMetrics": lambda self, *event: self.metrics.agent_job(*event),
+    "UnitNew": lambda self, *event: self.monitors.unit_new(*event),
+    "UnitStateChanged": lambda self, *event: self.monitors.unit_state_changed(*event),
+    "UnitPropertiesChanged": lambda self, *event: self.monitors.unit_properties_changed(*event),
+    "UnitRemoved": lambda self, *event: self.monitors.unit_removed(*event),
 }

@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hirte.manager.jobs import Job
     from hirte.manager.link import Link
+    from hirte.manager.monitors import Watch
 
 ONLINE, OFFLINE = "online", "offline"
 
@@ -17,6 +18,7 @@ class Node:
 
     __slots__ = (
         "jobs", "last_seen_monotonic_us", "last_seen_us", "link", "name", "path", "selinux",
+        "watches",
     )  # fmt: skip
 
     def __init__(self, name: str, selinux: str = "") -> None:
@@ -25,6 +27,7 @@ class Node:
         self.selinux = selinux
         self.link: Link | None = None
         self.jobs: dict[int, Job] = {}
+        self.watches: dict[str, Watch] = {}
         self.last_seen_us = 0
         self.last_seen_monotonic_us = 0
 

@@ -12,7 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hirte.api.dialect import Dialect
     from hirte.dbus.objects import Call
-    from hirte.manager.jobs import Jobs
     from hirte.manager.link import Link
     from hirte.manager.manager import Manager
     from hirte.manager.node import Node
@@ -20,11 +19,22 @@ if TYPE_CHECKING:
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 
 
-def services(dialect: Dialect, jobs: Jobs) -> dict[str, Service]:
+def services(dialect: Dialect, manager: Manager) -> dict[str, Service]:
     """Return the manager's public services in `dialect`, by native interface name."""
     offline = (dialect.interface("Offline"), "Node is offline")
+    jobs, monitors, metrics = manager.jobs, manager.monitors, manager.metrics
     rows = (
-        Service(public.MANAGER, dialect, _MANAGER_METHODS, _MANAGER_PROPERTIES),
+        Service(
+            public.MANAGER,
+            dialect,
+            {
+                **_MANAGER_METHODS,
+                "CreateMonitor": lambda _, call: monitors.create(call),
+                "EnableMetrics": lambda _, call: metrics.enable(call),
+                "DisableMetrics": lambda _, call: metrics.disable(call),
+            },
+            _MANAGER_PROPERTIES,
+        ),
         Service(
             public.NODE,
             dialect,
@@ -37,6 +47,19 @@ def services(dialect: Dialect, jobs: Jobs) -> dict[str, Service]:
             guard=lambda node: None if node.link else offline,
         ),
         Service(public.JOB, dialect, {"Cancel": jobs.cancel}, _JOB_PROPERTIES),
+        Service(
+            public.MONITOR,
+            dialect,
+            {
+                "Subscribe": monitors.subscribe,
+                "SubscribeList": monitors.subscribe_list,
+                "Unsubscribe": monitors.unsubscribe,
+                "AddPeer": monitors.add_peer,
+                "RemovePeer": monitors.remove_peer,
+                "Close": monitors.close,
+            },
+        ),
+        Service(public.METRICS, dialect, {}),
     )
     return {service.interface.name: service for service in rows}
 
@@ -67,8 +90,8 @@ def _set_node_log_level(node: Node, call: Call) -> None:
     _link(node).call("SetLogLevel", answered, "s", call.message.body, call.message.order)
 
 
-def _list_units(manager: Manager, call: Call) -> None:
-    Gather(call, manager.nodes.values(), "ListUnits", public.UNITS)
+def _gather(manager: Manager, call: Call) -> None:
+    Gather(call, manager.nodes.values())
 
 
 def _list_nodes(manager: Manager, call: Call) -> None:
@@ -99,7 +122,8 @@ def _bad_level(level: str) -> str:
 
 
 _MANAGER_METHODS = {
-    "ListUnits": _list_units,
+    "ListUnits": _gather,
+    "ListUnitFiles": _gather,
     "ListNodes": _list_nodes,
     "GetNode": _get_node,
     "SetLogLevel": _set_log_level,

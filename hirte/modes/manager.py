@@ -57,7 +57,9 @@ class _Process:
             dialects,
             lambda: self._presence.connection,
             self._presence.authorize,
+            self._presence.watch,
         )
+        self._presence.on_down = self._manager.monitors.connection_lost
         self._daemon.on_stop = self._stop
 
     def run(self) -> int:

@@ -73,3 +73,16 @@ def array_behind(head: bytes, body: bytes, position: int) -> bytes:
     start += -start % 8
     out = head + bytes(-len(head) % 4) + body[position : position + 4]
     return out + bytes(-len(out) % 8) + body[start : start + size]
+
+
+def skip_strings(body: bytes, count: int) -> tuple[list[str], int]:
+    """Return the first `count` strings of a valid native body, and the position behind them."""
+    texts = []
+    position = 0
+    for _ in range(count):
+        position += -position % 4
+        (size,) = _U32.unpack_from(body, position)
+        start = position + 4
+        position = start + size + 1
+        texts.append(body[start : position - 1].decode())
+    return texts, position
