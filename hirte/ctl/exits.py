@@ -1,0 +1,33 @@
+"""What the tool's exit codes mean: a contract with scripts, and with LSB's for `status`."""
+
+from __future__ import annotations
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+NOT_ACTIVE = 3
+UNKNOWN = 4
+OFFLINE = 5
+UNREACHABLE = 6
+# As shells report a program that SIGINT or SIGPIPE ended.
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+MEANINGS = {
+    DONE: "all done",
+    FAILED: "something failed",
+    USAGE: "wrong usage",
+    NOT_ACTIVE: "a unit is not active (status NODE UNIT)",
+    UNKNOWN: "no such unit or node",
+    OFFLINE: "the node is offline",
+    UNREACHABLE: "the manager cannot be reached, or does not permit it",
+    INTERRUPTED: "interrupted",
+}
+
+
+class Failure(Exception):
+    """The verb cannot do its work. The text is one line, for the administrator."""
+
+    def __init__(self, text: str, code: int = FAILED) -> None:
+        super().__init__(text)
+        self.code = code

@@ -1,0 +1,65 @@
+"""From the command line to the exit code: read, run, and tell what went wrong in one line.
+
+Stdout has the answer and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from hirte.ctl.command_line import read
+from hirte.ctl.exits import BROKEN_PIPE, FAILED, Failure
+from hirte.ctl.request import Request, complain, flush
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Callable
+
+    from hirte.ctl.manager import Manager
+
+
+def connect() -> Manager:
+    """Return a client of the manager on the system bus. Raises Failure."""
+    try:
+        from hirte.ctl.bus import open_bus
+        from hirte.ctl.manager import Manager
+    except ModuleNotFoundError as error:
+        # The one file has it; a clone that is run as it is may not.
+        raise Failure(f"the Python module {error.name} is missing: install it") from error
+    return Manager(open_bus())
+
+
+def run(argv: Sequence[str], program: str, connect: Callable[[], Manager] = connect) -> int:
+    """Do what the command line says; return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the locale has no characters for must not end the list.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(argv, program, connect)
+        flush()
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` does.
+        _drop_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        _drop_output()
+        complain(program, f"cannot write the answer: {error.strerror}")
+        return FAILED
+    return code
+
+
+def _run(argv: Sequence[str], program: str, connect: Callable[[], Manager]) -> int:
+    try:
+        verb, words, options = read(argv, program)
+        return verb.run(Request(program, verb, words, options, connect))
+    except Failure as failure:
+        complain(program, str(failure))
+        return failure.code
+
+
+def _drop_output() -> None:
+    """Let what could not be written go nowhere, or the interpreter tries again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,170 @@
+"""A system bus with a manager on it, as jeepney's blocking connection would show them.
+
+It stands for the world outside of the tool. Every message goes through jeepney's bytes and back, so
+that what cannot be sent, or does not fit its signature, fails here as it would there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jeepney import (
+    DBusAddress,
+    HeaderFields,
+    MatchRule,
+    Message,
+    MessageFlag,
+    Parser,
+    new_error,
+    new_method_return,
+    new_signal,
+)
+
+from hirte.ctl.bus import Bus
+from hirte.ctl.main import run
+from hirte.ctl.manager import Manager
+
+NAME = "org.containers.hirte"
+ROOT = "/org/containers/hirte"
+OWNER = ":1.7"
+DRIVER = "org.freedesktop.DBus"
+DRIVER_PATH = "/org/freedesktop/DBus"
+ERROR = "org.freedesktop.DBus.Error."
+
+
+class Refusal(Exception):
+    """The answer is an error: its name, its text and who says so."""
+
+
+def sent(message: Message, sender: str) -> Message:
+    """Return the message as it arrives when `sender` has sent it."""
+    message.header.fields[HeaderFields.sender] = sender
+    parser = Parser()
+    parser.add_data(message.serialise(serial=1))
+    return parser.get_next_message()
+
+
+class FakeBus:
+    """The bus and the manager; has the methods of jeepney's DBusConnection that the tool uses.
+
+    `calls` records what was asked for, the bus's own methods too. What happens while the tool waits
+    for signals is in `to_come`: signals, or exceptions.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ...]] = []
+        self.to_come: deque[Message | BaseException] = deque()
+        self._filters: list[tuple[MatchRule, deque[Message]]] = []
+        self._answers: dict[tuple[str, str], Callable[[tuple[Any, ...]], tuple[str, tuple]]] = {}
+        self.on_call: Callable[[str], None] = lambda member: None
+        self.answer(DRIVER_PATH, "GetNameOwner", "s", OWNER)
+        self.answer(DRIVER_PATH, "AddMatch")
+
+    # What the tests say
+
+    def answer(self, path: str, member: str, signature: str = "", *values: Any) -> None:
+        """From now on answer a call so."""
+        self._answers[path, member] = lambda _: (signature, values)
+
+    def refuse(
+        self, path: str, member: str, name: str, text: str = "", sender: str = OWNER
+    ) -> None:
+        """From now on answer a call with an error."""
+
+        def answer(_: tuple[Any, ...]) -> tuple[str, tuple]:
+            raise Refusal(name, text, sender)
+
+        self._answers[path, member] = answer
+
+    def nodes(self, *rows: tuple[str, str, str]) -> None:
+        """Configure nodes: (name, status, IP)."""
+        listed = [(name, node_path(name), status, ip) for name, status, ip in rows]
+        self.answer(ROOT, "ListNodes", "a(soss)", listed)
+
+    def signal(
+        self,
+        member: str,
+        signature: str,
+        *values: Any,
+        path: str = ROOT,
+        interface: str = f"{NAME}.Manager",
+        sender: str = OWNER,
+    ) -> Message:
+        """Return a signal, to be put into `to_come`, or to be `deliver`ed."""
+        address = DBusAddress(path, interface=interface)
+        return sent(new_signal(address, member, signature, values), sender)
+
+    def job_removed(
+        self, result: str, job: int = 1, node: str = "node1", unit: str = "a.service", **who: str
+    ) -> Message:
+        """Return the manager's signal for the end of a job."""
+        return self.signal(
+            "JobRemoved", "uosss", job, f"{ROOT}/job/{job}", node, unit, result, **who
+        )
+
+    def owner_changed(self, name: str = NAME, old: str = OWNER, new: str = "") -> Message:
+        """Return the bus's signal for a name that changes hands."""
+        return self.signal(
+            "NameOwnerChanged", "sss", name, old, new,
+            path=DRIVER_PATH, interface=DRIVER, sender=DRIVER,
+        )  # fmt: skip
+
+    def deliver(self, message: Message) -> None:
+        """Let a signal arrive."""
+        for rule, queue in self._filters:
+            if rule.matches(message):
+                queue.append(message)
+
+    # What the tool sees
+
+    def filter(self, rule: MatchRule, *, queue: deque[Message]) -> None:
+        self._filters.append((rule, queue))
+
+    def recv_until_filtered(self, queue: deque[Message]) -> Message:
+        while not queue:
+            event = self.to_come.popleft()
+            if isinstance(event, BaseException):
+                raise event
+            self.deliver(event)
+        return queue.popleft()
+
+    def send_and_get_reply(self, message: Message, *, timeout: float) -> Message:
+        assert timeout > 0
+        received = sent(message, ":1.99")
+        fields = received.header.fields
+        path, member = fields[HeaderFields.path], fields[HeaderFields.member]
+        if path == DRIVER_PATH:
+            self.calls.append((member, *received.body))
+        else:
+            assert received.header.flags & MessageFlag.no_auto_start
+            destination = fields[HeaderFields.destination]
+            interface = fields[HeaderFields.interface]
+            self.calls.append((destination, path, interface, member, *received.body))
+        self.on_call(member)
+        try:
+            if (path, member) not in self._answers:
+                raise Refusal(ERROR + "UnknownObject", f"Unknown object '{path}'.", OWNER)
+            signature, values = self._answers[path, member](received.body)
+        except Refusal as refusal:
+            name, text, sender = refusal.args
+            body = ("s", (text,)) if text else (None, ())
+            return sent(new_error(received, name, *body), sender)
+        return sent(new_method_return(received, signature or None, values), OWNER)
+
+
+def node_path(name: str) -> str:
+    """Return a node's object path, for names that need no escaping."""
+    return f"{ROOT}/node/{name}"
+
+
+def ctl(bus: FakeBus, *argv: str) -> int:
+    """Run the tool with `argv` against the fake; return its exit code."""
+    return run(argv, "hirte ctl", connect=lambda: Manager(Bus(bus)))
+
+
+def unit(name: str, active: str = "active", sub: str = "running", load: str = "loaded") -> Sequence:
+    """Return a unit as systemd lists it."""
+    path = "/org/freedesktop/systemd1/unit/x"
+    return (name, "A thing", load, active, sub, "", path, 0, "", "/")

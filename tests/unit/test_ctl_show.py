@@ -1,0 +1,341 @@
+"""hirte ctl status and list-units: answers, exit codes and errors, against a fake bus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.ctl_fake import DRIVER, ERROR, NAME, ROOT, FakeBus, ctl, node_path, unit
+
+NODE = f"{NAME}.Node"
+
+
+@pytest.fixture
+def bus() -> FakeBus:
+    """A manager with one node online and one that was never seen."""
+    made = FakeBus()
+    made.nodes(("node1", "online", "192.168.1.2"), ("n2", "offline", ""))
+    made.answer(node_path("n2"), "Get", "v", ("t", 0))
+    return made
+
+
+@pytest.fixture
+def in_kathmandu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A time zone that cannot be mistaken for another."""
+    monkeypatch.setenv("TZ", "NPT-5:45")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def properties(
+    name: str, active: str, sub: str, load: str = "loaded", **more: str
+) -> dict[str, tuple[str, str]]:
+    """Return what GetUnitProperties tells of a unit."""
+    told = {"Id": name, "LoadState": load, "ActiveState": active, "SubState": sub, **more}
+    return {key: ("s", value) for key, value in told.items()} | {"NRestarts": ("u", 3)}
+
+
+def test_status_shows_all_nodes(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(bus, "status") == 0
+    assert capsys.readouterr() == (
+        "NODE   STATE    IP           LAST SEEN\n"
+        "node1  online   192.168.1.2  now\n"
+        "n2     offline  -            never\n",
+        "",
+    )
+    assert bus.calls == [
+        (NAME, ROOT, f"{NAME}.Manager", "ListNodes"),
+        (NAME, node_path("n2"), f"{DRIVER}.Properties", "Get", NODE, "LastSeenTimestamp"),
+    ]
+
+
+def test_status_without_nodes_is_the_titles(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.nodes()
+    assert ctl(bus, "status") == 0
+    assert capsys.readouterr().out == "NODE  STATE  IP  LAST SEEN\n"
+
+
+def test_last_seen_is_local_time_with_milliseconds(
+    bus: FakeBus, in_kathmandu: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.answer(node_path("n2"), "Get", "v", ("t", 1_700_000_000_012_999))
+    assert ctl(bus, "status", "n2") == 5
+    assert capsys.readouterr().out == (
+        "NODE  STATE    IP  LAST SEEN\n"
+        "n2    offline  -   2023-11-15 03:58:20,012+0545\n"
+    )  # fmt: skip
+
+
+def test_status_of_a_node_that_is_online(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(bus, "status", "node1") == 0
+    assert capsys.readouterr() == (
+        "NODE   STATE   IP           LAST SEEN\nnode1  online  192.168.1.2  now\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize("argv", [["status", "n3"], ["status", "n3", "a"], ["list-units", "n3"]])
+def test_an_unknown_node(bus: FakeBus, capsys: pytest.CaptureFixture[str], argv: list) -> None:
+    assert ctl(bus, *argv) == 4
+    assert capsys.readouterr() == ("", "hirte ctl: no node 'n3' is configured\n")
+
+
+@pytest.mark.parametrize(
+    ("member", "argv"),
+    [("ListUnits", ["list-units", "n2"]), ("GetUnitProperties", ["status", "n2", "a"])],
+)
+def test_a_node_that_is_offline(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], member: str, argv: list[str]
+) -> None:
+    bus.refuse(node_path("n2"), member, f"{NAME}.Offline", "Node is offline")
+    assert ctl(bus, *argv) == 5
+    assert capsys.readouterr() == ("", "hirte ctl: n2 is offline\n")
+
+
+def test_names_are_escaped_in_paths_and_on_the_terminal(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = [("a\x1b[31m\n", f"{ROOT}/node/a_1b_5b31m_0a", "online", "")]
+    bus.answer(ROOT, "ListNodes", "a(soss)", listed)
+    assert ctl(bus, "status") == 0
+    assert r"a\x1b[31m\n  online" in capsys.readouterr().out
+    ctl(bus, "list-units", "my-node.1")
+    assert (NAME, f"{ROOT}/node/my_2dnode_2e1", NODE, "ListUnits") in bus.calls
+
+
+# Units of a node
+
+
+def test_status_of_units(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    told = properties(
+        "nginx.service", "active", "running", FreezerState="running", UnitFileState="enabled"
+    )
+    bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
+    assert ctl(bus, "status", "node1", "--", "nginx", "-.mount") == 0
+    assert capsys.readouterr() == (
+        "UNIT           LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
+        "nginx.service  loaded  active  running  running  enabled\n"
+        "nginx.service  loaded  active  running  running  enabled\n",
+        "",
+    )
+    assert [call[4:] for call in bus.calls] == [
+        ("nginx.service", "org.freedesktop.systemd1.Unit"),
+        ("-.mount", "org.freedesktop.systemd1.Unit"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("active", "code"),
+    [
+        ("active", 0),
+        ("reloading", 0),
+        ("activating", 0),
+        ("deactivating", 0),
+        ("inactive", 3),
+        ("failed", 3),
+    ],
+)
+def test_status_of_a_unit_tells_like_systemctl_whether_it_runs(
+    bus: FakeBus, active: str, code: int
+) -> None:
+    told = properties("a.service", active, "x")
+    bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
+    assert ctl(bus, "status", "node1", "a.service") == code
+
+
+def test_values_that_an_older_systemd_does_not_tell(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = properties("a.service", "failed", "failed", UnitFileState="")
+    bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
+    assert ctl(bus, "status", "node1", "a") == 3
+    assert capsys.readouterr().out == (
+        "UNIT       LOAD    ACTIVE  SUB     FREEZER  ENABLED\n"
+        "a.service  loaded  failed  failed  -        -\n"
+    )
+
+
+def test_a_unit_that_does_not_exist(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    told = properties("no.service", "inactive", "dead", load="not-found")
+    bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
+    assert ctl(bus, "status", "node1", "no") == 4
+    assert capsys.readouterr() == ("", "hirte ctl: node1: unit no.service could not be found\n")
+
+
+def test_a_unit_that_runs_on_without_its_file(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = properties("a.service", "active", "running", load="not-found")
+    bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
+    assert ctl(bus, "status", "node1", "a") == 0
+    assert "not-found  active" in capsys.readouterr().out
+
+
+def test_an_error_of_the_nodes_systemd_is_told_with_the_node(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "Unknown object '/org/freedesktop/systemd1/unit/b_20c'."
+    bus.refuse(node_path("node1"), "GetUnitProperties", ERROR + "UnknownObject", text)
+    assert ctl(bus, "status", "node1", "b c") == 1
+    assert capsys.readouterr() == ("", f"hirte ctl: node1: {text}\n")
+
+
+# Lists of units
+
+
+def test_list_units_of_all_nodes(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = {
+        "node1": [unit("a.service"), unit("long-name.mount", sub="mounted")],
+        "n2": [unit("a.service", "inactive", "dead", "not-found")],
+    }
+    bus.answer(ROOT, "ListUnits", "a{sa(ssssssouso)}", listed)
+    assert ctl(bus, "list-units") == 0
+    assert capsys.readouterr() == (
+        "NODE   UNIT             LOAD       ACTIVE    SUB\n"
+        "node1  a.service        loaded     active    running\n"
+        "node1  long-name.mount  loaded     active    mounted\n"
+        "n2     a.service        not-found  inactive  dead\n",
+        "",
+    )
+
+
+def test_list_units_tells_whose_units_are_missing(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.answer(ROOT, "ListUnits", "a{sa(ssssssouso)}", {"node1": [unit("a.service")]})
+    assert ctl(bus, "list-units") == 0
+    assert capsys.readouterr() == (
+        "NODE   UNIT       LOAD    ACTIVE  SUB\nnode1  a.service  loaded  active  running\n",
+        "hirte ctl: not listed, because offline: n2\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*", ["a.service", "ab.service", "a.mount", "[a].x"]),
+        ("a.*", ["a.service", "a.mount"]),
+        ("a?.service", ["ab.service"]),
+        ("a", []),
+        ("A.mount", []),
+        ("*service", ["a.service", "ab.service"]),
+        ("[a].x", ["[a].x"]),
+        ("a[b.]*", []),
+        ("", []),
+    ],
+)
+def test_the_filter_is_a_glob_over_the_whole_name(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], pattern: str, expected: list[str]
+) -> None:
+    listed = [unit("a.service"), unit("ab.service"), unit("a.mount"), unit("[a].x")]
+    bus.answer(node_path("node1"), "ListUnits", "a(ssssssouso)", listed)
+    assert ctl(bus, "list-units", "node1", "--filter", pattern) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["NODE", "UNIT", "LOAD", "ACTIVE", "SUB"]
+    assert [line.split()[1] for line in lines[1:]] == expected
+
+
+def test_one_node_that_fails_fails_the_list(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "Request to at least one node failed: node1: timed out"
+    bus.refuse(ROOT, "ListUnits", ERROR + "Failed", text)
+    assert ctl(bus, "list-units") == 1
+    assert capsys.readouterr() == ("", f"hirte ctl: {text}\n")
+
+
+# Errors of the way to the manager
+
+
+@pytest.mark.parametrize("name", ["NameHasNoOwner", "ServiceUnknown", "NoReply"])
+def test_the_manager_is_not_running(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    bus.refuse(ROOT, "ListNodes", ERROR + name, "something long", sender=DRIVER)
+    assert ctl(bus, "status") == 6
+    assert capsys.readouterr() == (
+        "",
+        "hirte ctl: the manager is not running: nobody owns org.containers.hirte on the system bus"
+        " (see `systemctl status hirte.service`)\n",
+    )
+
+
+def test_a_node_that_does_not_answer_is_no_missing_manager(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.refuse(node_path("node1"), "ListUnits", ERROR + "NoReply", "timed out")
+    assert ctl(bus, "list-units", "node1") == 1
+    assert capsys.readouterr() == ("", "hirte ctl: node1: timed out\n")
+
+
+@pytest.mark.parametrize(
+    ("sender", "complaint"),
+    [
+        (DRIVER, "not permitted: the system bus refuses it; try as root"),
+        (":1.7", "not permitted: Only root may do this"),
+    ],
+)
+def test_not_permitted(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], sender: str, complaint: str
+) -> None:
+    text = "Only root may do this"
+    bus.refuse(ROOT, "ListNodes", ERROR + "AccessDenied", text, sender=sender)
+    assert ctl(bus, "status") == 6
+    assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n")
+
+
+def test_an_error_without_text_is_told_by_name(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.refuse(ROOT, "ListNodes", ERROR + "LimitsExceeded")
+    assert ctl(bus, "status") == 1
+    assert capsys.readouterr().err == f"hirte ctl: {ERROR}LimitsExceeded\n"
+
+
+def test_an_error_of_many_lines_is_one_line(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.refuse(ROOT, "ListNodes", ERROR + "Failed", "one\ntwo\x1b[2J")
+    assert ctl(bus, "status") == 1
+    assert capsys.readouterr().err == "hirte ctl: one\\ntwo\\x1b[2J\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "complaint"),
+    [
+        (TimeoutError(), "no answer to ListNodes within 45 s"),
+        (ConnectionResetError(104, "Reset by peer"), "the system bus went away: Reset by peer"),
+    ],
+)
+def test_no_answer(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], error: OSError, complaint: str
+) -> None:
+    def fail(member: str) -> None:
+        raise error
+
+    bus.on_call = fail
+    assert ctl(bus, "status") == 6
+    assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n")
+
+
+@pytest.mark.parametrize("signature", ["", "a(sos)"])
+def test_an_answer_of_another_version(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], signature: str
+) -> None:
+    bus.answer(ROOT, "ListNodes", signature, *([[]] if signature else []))
+    assert ctl(bus, "status") == 1
+    assert f"answered ListNodes with '{signature}'" in capsys.readouterr().err
+
+
+def test_a_timestamp_of_another_version(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.answer(node_path("n2"), "Get", "v", ("s", "yesterday"))
+    assert ctl(bus, "status") == 1
+    assert "answered LastSeenTimestamp with 's'" in capsys.readouterr().err
