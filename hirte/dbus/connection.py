@@ -18,7 +18,7 @@ from hirte.dbus.limits import CALL_TIMEOUT, PENDING_CALLS
 from hirte.wire import build
 from hirte.wire.check import check
 from hirte.wire.encode import NATIVE, encode
-from hirte.wire.errors import PeerError
+from hirte.wire.errors import EncodeError, PeerError
 from hirte.wire.framing import Framer
 from hirte.wire.limits import MESSAGE_BYTES, UNREGISTERED_MESSAGE_BYTES
 from hirte.wire.message import (
@@ -155,26 +155,27 @@ class Connection:
         body: bytes = b"",
         destination: str = "",
         order: str = NATIVE,
-    ) -> int:
+    ) -> None:
         """Call a method; `on_reply` gets the return or the error, exactly once.
 
-        Returns the serial, for :meth:`forget`. When the call cannot even be sent, `on_reply` is
-        called before this returns.
+        When the call cannot even be sent, `on_reply` is called before this returns.
         """
-        serial = self._next_serial()
         if not self.open or len(self._pending) >= PENDING_CALLS:
             answer = (errors.LIMITS_EXCEEDED, "Too many open calls") if self.open else _TERMINATED
             on_reply(local_error(*answer))
-            return serial
+            return
+        serial = self._next_serial()
+        try:
+            data = build.call(
+                serial, path, interface, member, signature, body, destination, self.sender, 0, order
+            )
+        except EncodeError as error:
+            on_reply(local_error(errors.FAILED, str(error)))
+            return
         self._pending[serial] = (self._timers.now() + CALL_TIMEOUT, on_reply)
         if self._timer is None:
             self._timer = self._timers.call_later(CALL_TIMEOUT, self._expire)
-        self._write(
-            build.call(
-                serial, path, interface, member, signature, body, destination, self.sender, 0, order
-            )
-        )
-        return serial
+        self._write(data)
 
     def send(
         self,
@@ -254,12 +255,8 @@ class Connection:
 
     # Open calls and the end
 
-    def forget(self, serial: int) -> None:
-        """Drop the handler of a call: the caller has answered for itself."""
-        self._pending.pop(serial, None)
-
     def _expire(self) -> None:
-        self._timer = None
+        # While handlers run `_timer` stays set, so that a call of theirs does not start a second.
         now = self._timers.now()
         while self._pending:
             serial, (deadline, on_reply) = next(iter(self._pending.items()))
@@ -268,6 +265,7 @@ class Connection:
                 return
             del self._pending[serial]
             self._guard(on_reply, local_error(errors.NO_REPLY, "Method call timed out"))
+        self._timer = None
 
     def close(self, reason: str, answer: tuple[str, str] = _TERMINATED) -> None:
         """Close the connection; open calls get the error `answer`, then `on_lost` is told."""
