@@ -27,8 +27,12 @@ MODES = {
     "ctl": ("hirte.modes.ctl", "the administrator's tool"),
 }
 
-# Names to be called by, beside hirte-<mode>.
-NAMES = {"hirtectl": "ctl"}
+# Names to be called by, beside hirte-<mode>. By those of Eclipse BlueChi, hirte is its programs.
+NAMES = {
+    "hirtectl": "ctl",
+    "bluechi-controller": "manager",
+    "bluechi-agent": "agent",
+}
 
 EXIT_USAGE = 2
 # As shells report a program that SIGINT ended.

@@ -1,7 +1,8 @@
-"""What the public bus sees: objects and signals, in every dialect that is served.
+"""What the public sees: objects and signals, in every dialect that is served.
 
-Everything is published once per dialect, under that dialect's paths and names. While the bus is
-away nobody can listen, so signals are dropped; objects stay.
+Everything is published once per dialect, under that dialect's paths and names, on the public bus
+and to the guests, who are connected without a bus. While the bus is away its signals are dropped,
+because nobody can listen; objects stay.
 """
 
 from __future__ import annotations
@@ -30,6 +31,15 @@ class Publisher:
         self._tree = tree
         self._services: list[tuple[Dialect, Mapping[str, Service]]] = []
         self._connection = connection
+        self._guests: dict[Connection, bool] = {}
+
+    def welcome(self, connection: Connection) -> None:
+        """Serve the same objects on a connection without a bus, and send it all signals."""
+        self._guests[connection] = True
+
+    def part(self, connection: Connection) -> None:
+        """Forget a guest that is gone."""
+        self._guests.pop(connection, None)
 
     def speak(self, dialect: Dialect, services: Mapping[str, Service]) -> None:
         """Publish in `dialect` too; `services` are found by their interfaces' native names."""
@@ -49,21 +59,21 @@ class Publisher:
         self, path: str, interface: str, name: str, values: Callable[[Dialect], tuple[Any, ...]]
     ) -> None:
         """Send a signal; `values` makes its arguments, which may hold the dialect's paths."""
-        connection = self._connection()
-        if connection is None:
-            return
         for dialect, services in self._services:
             service = services[interface]
             signature = service.interface.signals[name].signature
             body = encode(signature, values(dialect))
-            member = dialect.member(name)
-            connection.signal(dialect.path(path), service.name, member, signature, body)
+            self._send(dialect.path(path), service.name, dialect.member(name), signature, body)
 
     def changed(self, path: str, interface: str, target: object, name: str) -> None:
         """Tell that a property of `target` has a new value."""
-        connection = self._connection()
-        if connection is None:
-            return
         for dialect, services in self._services:
             body = services[interface].changed(target, name)
-            connection.signal(dialect.path(path), PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
+            self._send(dialect.path(path), PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
+
+    def _send(self, path: str, interface: str, name: str, signature: str, body: bytes) -> None:
+        public = self._connection()
+        if public is not None:
+            public.signal(path, interface, name, signature, body)
+        for guest in self._guests:
+            guest.signal(path, interface, name, signature, body)

@@ -16,6 +16,7 @@ from hirte.manager.metrics import Metrics
 from hirte.manager.monitors import Monitors
 from hirte.manager.node import Node
 from hirte.manager.services import services
+from hirte.wire.limits import MESSAGE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +100,18 @@ class Manager:
         link.on_signal = self._signalled
         link.on_lost = self._lost
         self._unregistered[link] = True
+
+    def welcome(self, connection: Connection) -> None:
+        """Serve the public API on a connection without a bus; the caller knows who it is."""
+
+        def lost(reason: str) -> None:
+            self.publisher.part(connection)
+            self.monitors.connection_lost(connection)
+
+        connection.allow(MESSAGE_BYTES)
+        connection.on_ready = lambda: self.publisher.welcome(connection)
+        connection.on_call = lambda message: self.tree.dispatch(connection, message)
+        connection.on_lost = lost
 
     def _admit(self, link: Link, name: str) -> tuple[str, str] | Node:
         node = self.nodes.get(name)

@@ -184,7 +184,9 @@ class Monitors:
     def add_peer(self, monitor: Monitor, call: Call) -> None:
         """Serve Monitor.AddPeer."""
         (name,) = call.message.values()
-        if not is_unique_name(name.encode()):
+        if not monitor.owner:
+            call.fail(errors.INVALID_ARGS, "A monitor without a bus cannot have peers on it")
+        elif not is_unique_name(name.encode()):
             call.fail(errors.INVALID_ARGS, f"'{name}' is not a unique bus name")
         elif name == monitor.owner or name in monitor.peers.values():
             call.fail(errors.INVALID_ARGS, f"'{name}' is a listener of this monitor already")

@@ -12,7 +12,8 @@ from hirte.modes.common import run_with, tcp_options
 from hirte.runtime.activation import ActivationError, inherited_listener
 from hirte.runtime.daemon import Daemon, machine_id, random_guid
 from hirte.runtime.dial import Dial, system_bus
-from hirte.runtime.listener import Listener, ListenError, open_listeners
+from hirte.runtime.listener import Listener, ListenError, open_listeners, private_socket
+from hirte.settings.option import COMPATIBLE, NATIVE
 from hirte.settings.table import ManagerSettings
 from hirte.wire.sasl import Server
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from hirte.runtime.stream import Stream
 
 # Where the tmpfiles entry makes the directory, and agents on the same machine look.
-SOCKET_PATH = "/run/hirte/hirte.sock"
+SOCKET_PATHS = {NATIVE: "/run/hirte/hirte.sock", COMPATIBLE: "/run/bluechi/bluechi.sock"}
+# The public API for root, without a bus in between, as systemd has it.
+PRIVATE_PATHS = {NATIVE: "/run/hirte/private", COMPATIBLE: "/run/bluechi/private"}
 
 
 def main(argv: Sequence[str], program: str) -> int:
@@ -75,16 +78,35 @@ class _Process:
                 self._daemon.loop,
                 inherited_listener(os.environ),
                 settings.manager_port if settings.use_tcp else None,
-                SOCKET_PATH if settings.use_uds else None,
+                SOCKET_PATHS[settings.dialect] if settings.use_uds else None,
                 tcp_options(settings),
                 self._accept,
             )
         except (ActivationError, ListenError) as error:
             self._daemon.fail(str(error))
             return
+        self._open_private_socket()
         self._daemon.ready(f"Managing {len(settings.nodes)} nodes")
 
-    def _accept(self, stream: Stream, unix: bool) -> None:
+    def _open_private_socket(self) -> None:
+        path = PRIVATE_PATHS[self._settings.dialect]
+        try:
+            sock = private_socket(path)
+        except ListenError as error:
+            self._daemon.log.warning(f"The manager is reached over the bus only: {error}")
+            return
+        listener = Listener(
+            self._daemon.loop, sock, tcp_options(self._settings), self._welcome, path
+        )
+        self._listeners.append(listener)
+
+    def _welcome(self, stream: Stream, unix: bool) -> None:
+        if stream.peer_uid() not in (0, os.getuid()):
+            stream.close()
+            return
+        self._manager.welcome(self._connection(stream, unix))
+
+    def _connection(self, stream: Stream, unix: bool) -> Connection:
         connection = Connection(
             Server(random_guid(), unix),
             self._daemon.loop,
@@ -93,7 +115,10 @@ class _Process:
         )
         connection.attach(stream)
         stream.start(connection)
-        self._manager.accept(connection)
+        return connection
+
+    def _accept(self, stream: Stream, unix: bool) -> None:
+        self._manager.accept(self._connection(stream, unix))
 
     def _stop(self) -> None:
         for listener in self._listeners:

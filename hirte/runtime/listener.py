@@ -140,6 +140,15 @@ def tcp_socket(port: int) -> _socket.socket:
     return sock
 
 
+def private_socket(path: str) -> _socket.socket:
+    """Return a socket that listens on `path` for our own user and root. Raises ListenError."""
+    before = os.umask(0o177)
+    try:
+        return unix_socket(path)
+    finally:
+        os.umask(before)
+
+
 def unix_socket(path: str) -> _socket.socket:
     """Return a socket that listens on `path`, in place of a left-over one. Raises ListenError."""
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import _socket
 import errno
 import os
+import struct
 
 from hirte.wire.address import Address
 
@@ -71,6 +72,8 @@ class TcpOptions:
 _IP_RECVERR = 11
 # asm-generic/socket.h, likewise.
 _SO_PEERSEC = 31
+# struct ucred of unix(7): process, user, group.
+_UCRED = struct.Struct("3i")
 # A context is user:role:type:level; the kernel's own limit is one page.
 _CONTEXT_BYTES = 4096
 
@@ -110,6 +113,11 @@ class Stream:
         if self._open:
             self._send()
             self._release()
+
+    def peer_uid(self) -> int:
+        """Return the user of the process at the other end of a Unix socket."""
+        raw = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _UCRED.size)
+        return int(_UCRED.unpack(raw)[1])
 
     def security_context(self) -> str:
         """Return the SELinux context of the peer's process; empty if there is none."""
