@@ -39,13 +39,13 @@ property: $(VENV) ## property tests, with the same examples every time
 sim: $(VENV) ## simulator tests: manager and agents under a virtual clock
 	@$(RUN) packaging/check.py sim
 
-foreign: $(VENV) ## tests against other people's D-Bus implementations
+foreign: zipapp ## tests against other people's D-Bus implementations
 	@$(RUN) packaging/check.py foreign
 
-fleet: $(VENV) ## tests on booted systemd nodes (root)
+fleet: zipapp ## tests on booted systemd nodes (root)
 	@$(RUN) packaging/check.py fleet
 
-build-tests: $(VENV) ## tests of the one file: reproducible, runs anywhere
+build-tests: zipapp ## tests of the one file: reproducible, runs anywhere
 	@$(RUN) packaging/check.py build
 
 test-pythons: $(VENV) ## unit and property tests under the oldest and newest Python found here

@@ -19,7 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SYSTEM_PYTHON = "/usr/bin/python3"
 VERSION = f"hirte version {hirte.__version__}\n"
 
-BUILT_FROM = ("hirte", "packaging", "requirements", "setup.cfg", "pyproject.toml", "README.md")
+# The last are the dependencies as fetched: no build here needs the network again.
+BUILT_FROM = (
+    "hirte", "packaging", "requirements", "setup.cfg", "pyproject.toml", "README.md", "LICENSE",
+    "build/wheels",
+)  # fmt: skip
 
 
 def build(root: Path, output: Path, python: str = SYSTEM_PYTHON, **environ: str) -> str:
@@ -42,11 +46,29 @@ def run(*argv: object, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def copy(source: Path, target: Path) -> None:
+    """Copy all that a build needs, without times and modes."""
+    for name in BUILT_FROM:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(source / name, target / name)
+
+
 @pytest.fixture(scope="session")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the file from this clone."""
-    output = tmp_path_factory.mktemp("file") / "hirte"
-    assert build(ROOT, output) == ""
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Take a copy of this clone: whoever goes on editing here does not disturb the tests."""
+    place = tmp_path_factory.mktemp("clone")
+    copy(ROOT, place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def file(clone: Path) -> Path:
+    """Build the file."""
+    output = clone / "dist" / "hirte"
+    assert build(clone, output) == ""
     return output
 
 
@@ -57,33 +79,24 @@ def archive(file: Path) -> dict[str, bytes]:
         return {name: members.read(name) for name in members.namelist()}
 
 
-def test_the_same_bytes_from_another_directory(file: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_from_another_directory(clone: Path, file: Path, tmp_path: Path) -> None:
     """Neither place, umask, home, hash seed, time zone nor the files' times and modes matter."""
-    clone = tmp_path / "some where else"
-    clone.mkdir()
-    for name in BUILT_FROM:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, clone / name, copy_function=shutil.copyfile)
-        else:
-            shutil.copyfile(source, clone / name)
-    shutil.copy(ROOT / "LICENSE", clone)
-    # The dependencies as fetched: the build must not need the network a second time.
-    shutil.copytree(ROOT / "build" / "wheels", clone / "build" / "wheels")
+    other = tmp_path / "some where else"
+    copy(clone, other)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     elsewhere = {"HOME": str(scratch), "TMPDIR": str(scratch), "PYTHONHASHSEED": "4711"}
     old = os.umask(0o077)
     try:
-        assert build(clone, clone / "dist" / "hirte", TZ="Asia/Tokyo", **elsewhere) == ""
+        assert build(other, other / "dist" / "hirte", TZ="Asia/Tokyo", **elsewhere) == ""
     finally:
         os.umask(old)
-    assert (clone / "dist" / "hirte").read_bytes() == file.read_bytes()
+    assert (other / "dist" / "hirte").read_bytes() == file.read_bytes()
     assert list(scratch.glob("hirte-build-*")) == []
 
 
-def test_it_holds_every_module_and_nothing_else(archive: dict[str, bytes]) -> None:
-    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "hirte").rglob("*.py")}
+def test_it_holds_every_module_and_nothing_else(clone: Path, archive: dict[str, bytes]) -> None:
+    ours = {str(path.relative_to(clone)) for path in (clone / "hirte").rglob("*.py")}
     sources = {name for name in archive if name.endswith(".py")}
     byte_code = {name for name in archive if name.endswith(".pyc")}
     rest = set(archive) - sources - byte_code
@@ -117,9 +130,9 @@ def test_byte_code_is_for_its_interpreter_and_never_stale(archive: dict[str, byt
             assert data[:8] == magic + b"\1\0\0\0", name
 
 
-def test_it_does_not_tell_where_it_was_built(file: Path) -> None:
+def test_it_does_not_tell_where_it_was_built(clone: Path, file: Path) -> None:
     data = file.read_bytes()
-    for place in (str(ROOT), "hirte-build-", str(Path.home()), sys.prefix):
+    for place in (str(clone), "hirte-build-", str(Path.home()), sys.prefix):
         assert place.encode() not in data
 
 
