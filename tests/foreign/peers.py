@@ -137,7 +137,7 @@ class Peer(Actor):
     def call(
         self,
         path: str,
-        interface: str,
+        interface: str | None,
         member: str,
         signature: str = "",
         *body: Any,

@@ -45,6 +45,26 @@ ANSWERS: list[tuple[list[bytes], list[str]]] = [
     ([b"AUTH EXTERNAL", b"DATA", b"NEGOTIATE_UNIX_FD", b"BEGIN"], ["DATA", "OK", "DESCRIPTORS"]),
 ]
 
+# Calls of the internal agent that no method serves (path, interface, member, signature), and the
+# standard error that sd-bus answers them with.
+SD_BUS_ERRORS: list[tuple[str, str | None, str, str, str]] = [
+    ("/nowhere", "a.b", "C", "", "UnknownObject"),
+    ("{agent}/below", "{interface}", "StartUnit", "ssu", "UnknownObject"),
+    ("{agent}", "a.b", "C", "", "UnknownMethod"),
+    ("{agent}", "{interface}", "C", "", "UnknownMethod"),
+    ("{agent}", "{interface}", "StartUnit", "", "InvalidArgs"),
+    ("{agent}", "{interface}", "StartUnit", "s", "InvalidArgs"),
+    ("{agent}", "{interface}", "ListUnits", "s", "InvalidArgs"),
+    ("{agent}", "org.freedesktop.DBus", "Hello", "", "UnknownMethod"),
+    ("{agent}", "org.freedesktop.DBus.Peer", "C", "", "UnknownMethod"),
+    ("{agent}", "org.freedesktop.DBus.Properties", "C", "", "UnknownMethod"),
+    ("{agent}", "org.freedesktop.DBus.Properties", "Get", "s", "InvalidArgs"),
+    ("{agent}", None, "StartUnit", "ssu", "UnknownObject"),
+    ("{agent}", None, "C", "", "UnknownObject"),
+]
+
+VALUES_OF: dict[str, tuple[str | int, ...]] = {"": (), "s": ("a",), "ssu": ("a", "b", 1)}
+
 
 def opening_bytes(lines: list[bytes]) -> bytes:
     """What a client sends that says these lines."""

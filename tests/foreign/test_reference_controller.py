@@ -20,7 +20,7 @@ from .messages import Record
 from .names import COMPATIBLE, DIALECTS, NATIVE, Names
 from .peers import PATIENCE, ReferenceController
 from .privatebus import BusClient
-from .rawpeer import OPENING_TCP, TRANSPORTS, everything, exactly
+from .rawpeer import OPENING_TCP, SD_BUS_ERRORS, TRANSPORTS, VALUES_OF, everything, exactly
 
 ERROR = "org.freedesktop.DBus.Error"
 UNIT = "org.freedesktop.systemd1.Unit"
@@ -356,24 +356,17 @@ def test_units_and_properties(scene: Scene) -> None:
     assert controller.answer(asked).error == f"{ERROR}.UnknownProperty"
 
 
-@pytest.mark.parametrize(
-    "path, interface, member, error",
-    [
-        ("/nowhere", "a.b", "C", "UnknownObject"),
-        ("{agent}", "a.b", "C", "UnknownMethod"),
-        ("{agent}", "{interface}", "C", "UnknownMethod"),
-        ("{agent}", "{interface}", "StartUnit", "InvalidArgs"),
-        ("{agent}", "org.freedesktop.DBus", "Hello", "UnknownMethod"),
-    ],
-)
+@pytest.mark.parametrize("path, interface, member, signature, error", SD_BUS_ERRORS)
 def test_errors_are_those_of_the_reference(
-    scene: Scene, path: str, interface: str, member: str, error: str
+    scene: Scene, path: str, interface: str | None, member: str, signature: str, error: str
 ) -> None:
-    """The same table as in `test_sdbus_peers`, where sd-bus itself answers."""
+    """In `test_sdbus_peers` sd-bus itself answers the same calls."""
     asked = scene.controller.call(
         path.format(agent=COMPATIBLE.internal_agent_path),
-        interface.format(interface=COMPATIBLE.internal_agent),
+        interface and interface.format(interface=COMPATIBLE.internal_agent),
         member,
+        signature,
+        *VALUES_OF[signature],
     )
     assert scene.controller.answer(asked).error == f"{ERROR}.{error}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from .rawpeer import (
     ANSWERS,
     OPENING_TCP,
     OPENING_UNIX,
+    SD_BUS_ERRORS,
     TRANSPORTS,
+    VALUES_OF,
     everything,
     exactly,
     expected_answers,
@@ -311,23 +314,22 @@ def test_heartbeats(both: Both, names: Names) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "path, interface, member, error",
-    [
-        ("/nowhere", "a.b", "C", "UnknownObject"),
-        ("{agent}", "a.b", "C", "UnknownMethod"),
-        ("{agent}", "{interface}", "C", "UnknownMethod"),
-        ("{agent}", "{interface}", "StartUnit", "InvalidArgs"),
-        ("{agent}", "org.freedesktop.DBus", "Hello", "UnknownMethod"),
-    ],
-)
+@pytest.mark.parametrize("path, interface, member, signature, error", SD_BUS_ERRORS)
 def test_errors_that_sd_bus_makes_itself(
-    both: Both, names: Names, path: str, interface: str, member: str, error: str
+    both: Both,
+    names: Names,
+    path: str,
+    interface: str | None,
+    member: str,
+    signature: str,
+    error: str,
 ) -> None:
     asked = both.controller.call(
         path.format(agent=names.internal_agent_path),
-        interface.format(interface=names.internal_agent),
+        interface and interface.format(interface=names.internal_agent),
         member,
+        signature,
+        *VALUES_OF[signature],
     )
     assert both.controller.answer(asked).error == f"org.freedesktop.DBus.Error.{error}"
 
@@ -357,6 +359,14 @@ def test_a_closed_connection_is_lost_on_the_other_side(both: Both, end: str) -> 
     else:
         both.controller.close()
         assert both.agent.lost()
+
+
+def test_authentication_ends_after_ninety_seconds(raw_manager: Raw, transport: str) -> None:
+    exactly(raw_manager.connection, len(opening(transport)))
+    raw_manager.says(b"DATA\r\n")
+    due = raw_manager.agent.due()
+    assert due is not None
+    assert 80 < due - time.monotonic() <= 90
 
 
 def test_garbage_after_the_opening_ends_the_connection(transport: str, tmp_path: Path) -> None:
