@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from hirte.runtime.log import Log
 
+# Seconds until the next attempt when the service manager had no room for the news that we live. It
+# waits for at least half of the watchdog's time after that, enough for many attempts.
+_WATCHDOG_RETRY = 0.1
+
 _MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
@@ -67,8 +71,9 @@ class Daemon:
         self.log.info("SIGHUP is ignored: the configuration is read at the start only")
 
     def _feed_watchdog(self, interval: float) -> None:
-        self._notifier.watchdog()
-        self.loop.call_later(interval, lambda: self._feed_watchdog(interval))
+        told = self._notifier.watchdog()
+        delay = interval if told else min(interval, _WATCHDOG_RETRY)
+        self.loop.call_later(delay, lambda: self._feed_watchdog(interval))
 
     def _bug(self, error: Exception) -> None:
         import traceback

@@ -48,22 +48,37 @@ class Notifier:
         """Tell that the end has begun."""
         self._send(SEND_SECONDS, "STOPPING=1")
 
-    def watchdog(self) -> None:
-        """Tell that we are alive."""
-        self._send(0, "WATCHDOG=1")
+    def watchdog(self) -> bool:
+        """Tell that we are alive; False if there was no room for it now, so try again soon.
+
+        systemd's queue has room for ten messages, and journald fills it while many units start.
+        """
+        try:
+            self._try(0, "WATCHDOG=1")
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self._failed("WATCHDOG=1", error)
+        return True
 
     def _send(self, seconds: float, *lines: str) -> None:
+        try:
+            self._try(seconds, *lines)
+        except OSError as error:
+            self._failed(lines[0], error)
+
+    def _try(self, seconds: float, *lines: str) -> None:
         if not self._address:
             return
+        channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
         try:
-            channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
-            try:
-                channel.settimeout(seconds)
-                channel.sendto("\n".join(lines).encode("utf-8", "replace"), self._address)
-            finally:
-                channel.close()
-        except OSError as error:
-            self._log.warning(f"cannot notify the service manager of {lines[0]}: {error}")
+            channel.settimeout(seconds)
+            channel.sendto("\n".join(lines).encode("utf-8", "replace"), self._address)
+        finally:
+            channel.close()
+
+    def _failed(self, what: str, error: OSError) -> None:
+        self._log.warning(f"cannot notify the service manager of {what}: {error}")
 
 
 def watchdog_interval(environ: Mapping[str, str], log: Log, pid: int = 0) -> float | None:

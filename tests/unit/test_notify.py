@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from hirte.runtime.daemon import Daemon
+from hirte.runtime.loop import Loop
 from hirte.runtime.notify import Notifier, watchdog_interval
 
 
@@ -80,14 +82,43 @@ def test_a_service_manager_that_is_gone_is_logged(service_manager, log):
     assert log.warnings[0].startswith("cannot notify the service manager of READY=1: ")
 
 
-def test_the_watchdog_does_not_wait_for_room(service_manager, log):
-    _, environ = service_manager
-    notifier = Notifier(environ, log)
+def fill(notifier):
+    """Notifies until there is no room for one more."""
     for _ in range(10_000):
-        notifier.watchdog()
-        if log.warnings:
-            break
-    assert "WATCHDOG=1" in log.warnings[0]
+        if not notifier.watchdog():
+            return
+    raise AssertionError("there is always room")
+
+
+def test_the_watchdog_does_not_wait_for_room_but_tells_that_there_was_none(service_manager, log):
+    receiver, environ = service_manager
+    notifier = Notifier(environ, log)
+    fill(notifier)
+    assert log.warnings == []
+    assert not notifier.watchdog()
+    receiver.recv(999)
+    assert notifier.watchdog()
+
+
+def test_a_daemon_feeds_the_watchdog_again_soon_when_there_was_no_room(
+    service_manager, log, monkeypatch
+):
+    receiver, environ = service_manager
+    monkeypatch.setattr(Loop, "on_signal", lambda self, number, callback: None)
+    fill(Notifier(environ, log))
+    daemon = Daemon(log, {**environ, "WATCHDOG_USEC": "20000000"})
+
+    def make_room():
+        while True:
+            try:
+                receiver.recv(999)
+            except BlockingIOError:
+                return
+
+    daemon.loop.call_later(0.05, make_room)
+    daemon.loop.call_later(0.15, daemon.loop.stop)
+    daemon.run()
+    assert receiver.recv(999) == b"WATCHDOG=1"
 
 
 def test_other_kinds_of_sockets_are_not_served(log):
