@@ -175,7 +175,9 @@ class Uplink:
         if self._address_is_fixed:
             self._dial_address()
         else:
-            self._attempt = self._resolve(self._settings.manager_host, self._resolved)
+            attempt = self._resolve(self._settings.manager_host, self._resolved)
+            if attempt is not None:
+                self._attempt = attempt
 
     def _resolved(self, host: str | None, error: str) -> None:
         if host is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 
 from hirte.dbus.connection import Connection
+from hirte.settings.load import load
 from hirte.wire import build
 from hirte.wire.encode import NATIVE, encode
 from hirte.wire.framing import Framer
@@ -268,6 +269,29 @@ class Peer:
         """Do not care for what was said so far."""
         self.heard.clear()
         self.trace.clear()
+
+
+class OneFile:
+    """A host that has only its configuration file."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def read(self, path):
+        if path.endswith(("/etc/hirte/hirte.conf", "/etc/hirte/agent.conf")):
+            return self.text.encode()
+        raise FileNotFoundError(2, "No such file or directory")
+
+    def names(self, directory):
+        raise FileNotFoundError(2, "No such directory")
+
+    def host_name(self):
+        return "this-host"
+
+
+def settings(kind, text):
+    """The settings of `kind`, manager's or agent's, after the lines of its section."""
+    return load(kind, [], {}, OneFile(f"[{kind.sections['native']}]\n{text}"))
 
 
 def describe(message):
