@@ -25,6 +25,8 @@ _REASONS = {
     "assert": "a condition that the unit asserts does not hold",
     "unsupported": "the node does not support this type of unit",
     "once": "the unit runs only once",
+    # The manager's own word.
+    "cancelled due to shutdown": "the manager stopped while the job ran",
 }
 
 

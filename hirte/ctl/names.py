@@ -14,6 +14,11 @@ def unit_name(word: str) -> str:
     return word if word.rpartition(".")[2] in _TYPES else f"{word}.service"
 
 
+def by_type(name: str) -> tuple[str, str]:
+    """Return what to sort units by, as systemctl does: their type, then their name."""
+    return name.rpartition(".")[2], name
+
+
 def matches(pattern: str, name: str) -> bool:
     """Tell whether the whole of `name` fits `pattern`; `*` is any text, `?` any one character."""
     from fnmatch import fnmatchcase

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hirte.ctl.exits import DONE, NOT_ACTIVE, OFFLINE, UNKNOWN
-from hirte.ctl.names import matches, unit_name
-from hirte.ctl.text import local_time, table
+from hirte.ctl.names import by_type, matches, unit_name
+from hirte.ctl.text import local_time, plain_ip, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def status(request: Request) -> int:
 
             raise unknown_node(request.words[0])
         code = DONE if nodes[0].is_online else OFFLINE
-    rows = [(node.name, node.status, node.ip, _last_seen(manager, node)) for node in nodes]
+    rows = [
+        (node.name, node.status, plain_ip(node.ip), _last_seen(manager, node)) for node in nodes
+    ]
     print(table(_NODE_TITLES, rows), end="")
     return code
 
@@ -88,7 +90,7 @@ def list_units(request: Request) -> int:
     rows = [
         (node, unit.name, unit.load, unit.active, unit.sub)
         for node, listed in units.items()
-        for unit in listed
+        for unit in sorted(listed, key=lambda unit: by_type(unit.name))
         if matches(pattern, unit.name)
     ]
     print(table(_UNIT_TITLES, rows), end="")

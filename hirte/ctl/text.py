@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # What stands in a cell that has no value, so that scripts can count columns.
 NOTHING = "-"
 _GAP = "  "
+# RFC 4291 2.5.5.2; how a listener for both families sees an IPv4 peer.
+_MAPPED = "::ffff:"
 
 
 def printable(text: str) -> str:
@@ -32,6 +34,12 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(
         _GAP.join(cell.ljust(width) for cell, width in zip(line, widths)) + "\n" for line in lines
     )
+
+
+def plain_ip(ip: str) -> str:
+    """Return an address as people write it: IPv4 without the prefix that maps it into IPv6."""
+    mapped = ip.startswith(_MAPPED) and "." in ip
+    return ip[len(_MAPPED) :] if mapped else ip
 
 
 def local_time(microseconds: int) -> str:

@@ -112,7 +112,7 @@ def test_somebody_else_cannot_end_the_job(
         ("dependency", "a unit that it needs did not start; "),
         ("skipped", "it does not apply to the unit as it is; "),
         ("invalid", "the unit is not active; "),
-        ("cancelled due to shutdown", ""),
+        ("cancelled due to shutdown", "the manager stopped while the job ran; "),
         ("something new", ""),
     ],
 )

@@ -53,6 +53,23 @@ def test_status_shows_all_nodes(bus: FakeBus, capsys: pytest.CaptureFixture[str]
     ]
 
 
+@pytest.mark.parametrize(
+    ("ip", "shown"),
+    [
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::ffff:1", "::ffff:1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("", "-"),
+    ],
+)
+def test_an_address_is_shown_as_people_write_it(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], ip: str, shown: str
+) -> None:
+    bus.nodes(("node1", "online", ip))
+    assert ctl(bus, "status") == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[2] == shown
+
+
 def test_status_without_nodes_is_the_titles(
     bus: FakeBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,15 +208,16 @@ def test_an_error_of_the_nodes_systemd_is_told_with_the_node(
 
 def test_list_units_of_all_nodes(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     listed = {
-        "node1": [unit("a.service"), unit("long-name.mount", sub="mounted")],
+        "node1": [unit("b.service"), unit("a.service"), unit("long-name.mount", sub="mounted")],
         "n2": [unit("a.service", "inactive", "dead", "not-found")],
     }
     bus.answer(ROOT, "ListUnits", "a{sa(ssssssouso)}", listed)
     assert ctl(bus, "list-units") == 0
     assert capsys.readouterr() == (
         "NODE   UNIT             LOAD       ACTIVE    SUB\n"
-        "node1  a.service        loaded     active    running\n"
         "node1  long-name.mount  loaded     active    mounted\n"
+        "node1  a.service        loaded     active    running\n"
+        "node1  b.service        loaded     active    running\n"
         "n2     a.service        not-found  inactive  dead\n",
         "",
     )
@@ -219,8 +237,8 @@ def test_list_units_tells_whose_units_are_missing(
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("*", ["a.service", "ab.service", "a.mount", "[a].x"]),
-        ("a.*", ["a.service", "a.mount"]),
+        ("*", ["a.mount", "a.service", "ab.service", "[a].x"]),
+        ("a.*", ["a.mount", "a.service"]),
         ("a?.service", ["ab.service"]),
         ("a", []),
         ("A.mount", []),
