@@ -99,7 +99,7 @@ def test_help_on_a_command(capsys: pytest.CaptureFixture[str], argv: list[str]) 
     assert capsys.readouterr() == (EXPLANATION, "")
 
 
-@pytest.mark.parametrize("verb", VERBS.values(), ids=str)
+@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
 def test_every_example_is_what_its_verb_takes(verb: object) -> None:
     argv = [word.strip("'") for word in verb.example.split()]
     assert read(argv, "hirte ctl")[0] is verb
