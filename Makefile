@@ -54,9 +54,9 @@ test-pythons: $(VENV) ## unit and property tests under the oldest and newest Pyt
 zipapp: $(VENV) ## build the one file, dist/hirte (PYTHON=... selects its interpreter)
 	@$(RUN) packaging/onefile.py --python "$(PYTHON)" --output dist/hirte
 
-bench: zipapp ## measure against the floor and print the table (root)
+bench: zipapp ## measure against the floor and print the table (root; ROWS="jobs burst")
 	@$(RUN) packaging/preflight.py fleet
-	@$(RUN) -m bench
+	@$(RUN) -m bench $(ROWS)
 
 fuzz: $(VENV) ## property tests with many more, random examples
 	@$(RUN) -m pytest --numprocesses=auto --hypothesis-profile=fuzz tests/property

@@ -1,0 +1,138 @@
+"""Whole processes: memory, the time a start takes, the commands of ctl, the cost of being idle."""
+
+from __future__ import annotations
+
+import time
+
+from bench import setup
+from bench.client import Client
+from bench.launcher import BARE, PYTHON, Launcher
+from bench.result import Row, absolute, ratio
+from tests.bed.product import NAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from bench.setup import Setup
+    from tests.bed import Node
+
+_PROGRAM = "/usr/bin/hirte"
+_SLEEPER = (PYTHON, "-I", "-S", "-c", "import time; time.sleep(3600)")
+_OWNER = f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{NAME}'"
+# NameOwnerChanged ends with the new owner: the empty text when there is none.
+_NO_OWNER = b"\0\0\0\0\0"
+_IDLE_SECONDS = 60.0
+_QUICK_SECONDS = 10.0
+
+
+def memory(fleet: Setup, quick: bool) -> Iterator[Row]:
+    """Private pages of the idle processes, beside a bare interpreter's in the same node."""
+    for name, node, pid in (
+        ("manager", fleet.one, fleet.manager_pid()),
+        ("agent", fleet.two, fleet.agent_pid()),
+    ):
+        with Launcher(node) as launcher:
+            _, bare = launcher.start(_SLEEPER)
+            # Until it sleeps.
+            time.sleep(setup.SETTLE_SECONDS)
+            floor, ours = private_megabytes(node, bare), private_megabytes(node, pid)
+            launcher.stop()
+        yield ratio(f"private memory: {name}", [floor], [ours], 1.8, "MB")
+
+
+def private_megabytes(node: Node, pid: int) -> float:
+    """Return the USS of a process of a node."""
+    kilobytes = 0
+    with open(f"{node.root}/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        for line in file:
+            if line.startswith(("Private_Clean:", "Private_Dirty:")):
+                kilobytes += int(line.split()[1])
+    return kilobytes / 1024
+
+
+def start(fleet: Setup, quick: bool) -> Iterator[Row]:
+    """From exec until the manager's bus name is owned, and until an agent is registered."""
+    count = 5 if quick else 30
+    fleet.stop_hirte()
+    with Launcher(fleet.one) as launcher, fleet.public() as watcher:
+        watcher.match(_OWNER)
+        floor, ours = _time_starts(
+            launcher,
+            watcher,
+            "manager",
+            lambda message: not message.endswith(_NO_OWNER),
+            lambda message: message.endswith(_NO_OWNER),
+            count,
+        )
+        yield ratio("start until the manager's name is owned", floor, ours, 4.0)
+    fleet.start_hirte(fleet.nodes[:1])
+    with Launcher(fleet.two) as launcher, fleet.public() as watcher:
+        path = setup.node_object(fleet.two).path
+        watcher.match(f"type='signal',member='PropertiesChanged',path='{path}'")
+        floor, ours = _time_starts(
+            launcher,
+            watcher,
+            "agent",
+            lambda message: b"online\0" in message,
+            lambda message: b"offline\0" in message,
+            count,
+        )
+        yield ratio("start until the agent is registered", floor, ours, 5.0)
+    fleet.start_hirte(fleet.nodes)
+
+
+def _time_starts(
+    launcher: Launcher,
+    watcher: Client,
+    mode: str,
+    is_up: Callable[[bytes], bool],
+    is_down: Callable[[bytes], bool],
+    count: int,
+) -> tuple[list[float], list[float]]:
+    floor = []
+    ours = []
+    for _ in range(count):
+        floor.append(launcher.time_run(BARE))
+        begin, _ = launcher.start((_PROGRAM, mode))
+        ours.append(watcher.time_of_signal(is_up) - begin)
+        launcher.stop()
+        watcher.time_of_signal(is_down)
+    return floor, ours
+
+
+def ctl(fleet: Setup, quick: bool) -> Iterator[Row]:
+    """Commands that answer at once."""
+    count = 10 if quick else 50
+    for word, bar in (("version", 3.0), ("status", 6.0)):
+        command = (_PROGRAM, "ctl", word)
+        with Launcher(fleet.one) as launcher:
+            floor, ours = _time_runs(launcher, command, count)
+        yield ratio(f"hirte ctl {word}", floor, ours, bar)
+
+
+def _time_runs(
+    launcher: Launcher, command: Sequence[str], count: int
+) -> tuple[list[float], list[float]]:
+    floor = []
+    ours = []
+    for _ in range(count):
+        floor.append(launcher.time_run(BARE))
+        ours.append(launcher.time_run(command))
+    return floor, ours
+
+
+def idle(fleet: Setup, quick: bool) -> Iterator[Row]:
+    """CPU of processes that nobody asks anything, with heartbeats both ways."""
+    seconds = _QUICK_SECONDS if quick else _IDLE_SECONDS
+    time.sleep(setup.SETTLE_SECONDS)
+    processes = (
+        ("manager", fleet.one, fleet.manager_pid()),
+        ("agent", fleet.two, fleet.agent_pid()),
+    )
+    before = [setup.cpu_seconds(node, pid) for _, node, pid in processes]
+    time.sleep(seconds)
+    after = [setup.cpu_seconds(node, pid) for _, node, pid in processes]
+    for (name, _, _), first, last in zip(processes, before, after):
+        spent = (last - first) * 1000 * _IDLE_SECONDS / seconds
+        yield absolute(f"idle CPU in 60 s: {name}", [spent], 10, "ms")
