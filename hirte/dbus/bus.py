@@ -33,6 +33,9 @@ class Bus:
         self.connection = connection
         self.unique_name = ""
         self._users: dict[str, int] = {}
+        # How many calls of a sender wait for its user. While there are any, later calls wait
+        # too, although the user may be known by then: a caller's calls are served in order.
+        self._waiting: dict[str, int] = {}
         self._watched: dict[str, dict[int, Callable[[], None]]] = {}
         self._watches = 0
         connection.on_signal = self._signalled
@@ -105,11 +108,15 @@ class Bus:
         """Let root and the user `uid` proceed, and answer AccessDenied to everybody else."""
         sender = call.message.sender
         known = self._users.get(sender)
-        if known is not None:
+        if known is not None and sender not in self._waiting:
             _decide(call, proceed, known, uid)
             return
+        self._waiting[sender] = self._waiting.get(sender, 0) + 1
 
         def replied(reply: Message) -> None:
+            waiting = self._waiting.pop(sender) - 1
+            if waiting:
+                self._waiting[sender] = waiting
             if reply.type == ERROR:
                 call.fail(errors.ACCESS_DENIED, "The caller's user is not known")
                 return

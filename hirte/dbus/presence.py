@@ -28,7 +28,8 @@ class Presence:
 
     `on_up()` is called each time all names are owned, `on_down(connection)` each time the bus is
     gone, `on_refused(why)` when that happens before it worked once. `uid` is the user who may call
-    besides root; None lets everybody (on a bus that belongs to one user anyway).
+    besides root; None lets everybody (on a bus that belongs to one user anyway). `connection` is
+    there for signals while all names are owned.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Presence:
         self._uid = uid
         self._bus: Bus | None = None
         self._was_up = False
+        self._is_away = False
         self._closed = False
 
     def start(self, tree: Tree) -> None:
@@ -61,16 +63,17 @@ class Presence:
     def close(self) -> None:
         """Leave the bus for good."""
         self._closed = True
-        if self.connection:
-            self.connection.close("shutdown")
+        if self._bus is not None:
+            self._bus.connection.close("shutdown")
 
     def authorize(self, call: Call, proceed: Callable[[], None]) -> None:
         """Ask the bus who the caller is; the object tree's `authorize`."""
-        if self._uid is None or call.connection is not self.connection:
+        bus = self._bus
+        if self._uid is None or bus is None or call.connection is not bus.connection:
             # Who is not on the bus was let in, or not, when the connection was accepted.
             proceed()
-        elif self._bus is not None:
-            self._bus.authorize(call, proceed, self._uid)
+        else:
+            bus.authorize(call, proceed, self._uid)
 
     def watch(self, name: str, on_gone: Callable[[], None]) -> Callable[[], None]:
         """Call `on_gone` when `name` leaves the bus; return what ends the watch.
@@ -80,11 +83,15 @@ class Presence:
         return self._bus.watch(name, on_gone) if self._bus else _nothing
 
     def _connect(self) -> None:
-        self._dial(self._dialled)
+        if not self._closed:
+            self._dial(self._dialled)
 
     def _dialled(self, connection: Connection | None, error: str) -> None:
         if connection is None:
             self._failed(f"cannot connect to the bus: {error}")
+            return
+        if self._closed:
+            connection.close("shutdown")
             return
         bus = Bus(connection)
         connection.on_lost = self._lost
@@ -93,12 +100,10 @@ class Presence:
             tree = self.tree
             connection.on_call = lambda message: tree.dispatch(connection, message)
         self._bus = bus
-        self.connection = connection
 
     def _own(self, bus: Bus, index: int) -> None:
         if index == len(self._names):
-            self._was_up = True
-            self.on_up()
+            self._up(bus)
             return
 
         def owned(error: str) -> None:
@@ -109,19 +114,30 @@ class Presence:
 
         bus.own(self._names[index], owned)
 
+    def _up(self, bus: Bus) -> None:
+        self._was_up = True
+        if self._is_away:
+            self._is_away = False
+            self._log.info("Back on the bus")
+        # Not earlier: a bus throws out who sends a signal before Hello.
+        self.connection = bus.connection
+        self.on_up()
+
     def _lost(self, reason: str) -> None:
-        connection, self.connection = self.connection, None
-        self._bus = None
-        if connection:
-            self.on_down(connection)
-        if not self._closed:
-            self._failed(reason)
+        bus, self._bus, self.connection = self._bus, None, None
+        if bus is not None:
+            self.on_down(bus.connection)
+        self._failed(reason)
 
     def _failed(self, why: str) -> None:
+        if self._closed:
+            return
         if not self._was_up:
             self.on_refused(why)
             return
-        self._log.warning(f"Away from the bus: {why}")
+        if not self._is_away:
+            self._is_away = True
+            self._log.warning(f"Away from the bus: {why}")
         self._timers.call_later(RETRY, self._connect)
 
 
