@@ -43,7 +43,7 @@ This is a shell on node1. Some things to try:
   hirte ctl stop node3 demo.service
   hirte ctl list-units --filter 'demo*'
   busctl introspect org.containers.hirte /org/containers/hirte
-  ping -c1 node2; journalctl -u hirte
+  journalctl -u hirte
 `exit` ends the fleet.
 """
 EXIT_INTERRUPTED = 130
