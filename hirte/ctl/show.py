@@ -86,12 +86,12 @@ def list_units(request: Request) -> int:
     else:
         units = manager.units()
         absent = [node.name for node in manager.nodes() if node.name not in units]
-    pattern = request.options.get("filter", "*")
+    pattern = request.options.get("filter")
     rows = [
         (node, unit.name, unit.load, unit.active, unit.sub)
         for node, listed in units.items()
         for unit in sorted(listed, key=lambda unit: by_type(unit.name))
-        if matches(pattern, unit.name)
+        if pattern is None or matches(pattern, unit.name)
     ]
     print(table(_UNIT_TITLES, rows), end="")
     if absent:

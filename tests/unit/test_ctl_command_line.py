@@ -238,8 +238,12 @@ def test_a_clone_without_jeepney(
 def shell(script: str) -> str:
     """Return what a shell says that runs `script`, in which $CTL is the tool."""
     command = f"'{sys.executable}' -B '{ROOT / 'hirte.py'}' ctl"
+    # Nothing of our environment: PYTHONUNBUFFERED would hide what happens as the process ends.
     done = subprocess.run(
-        ["/bin/bash", "-c", script.replace("$CTL", command)], capture_output=True, text=True
+        ["/bin/bash", "-c", script.replace("$CTL", command)],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath},
     )
     return done.stdout + done.stderr
 

@@ -78,17 +78,16 @@ def test_a_job_that_ends_before_the_call_is_answered(
     assert capsys.readouterr().out == "node1 a.service start: done\n"
 
 
-def test_many_other_jobs_end_before_ours(
+def test_many_other_jobs_end_around_ours(
     bus: FakeBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def others(member: str) -> None:
+    def all_at_once(member: str) -> None:
         if member == "StartUnit":
-            for number in range(2, 102):
-                bus.deliver(bus.job_removed("failed", job=number))
+            for number in range(-100, 100):
+                bus.deliver(bus.job_removed("failed" if number else "done", job=number + 1001))
 
-    bus.on_call = others
-    bus.to_come.extend(bus.job_removed("failed", job=number) for number in range(102, 202))
-    bus.to_come.append(bus.job_removed("done"))
+    bus.on_call = all_at_once
+    bus.answer(NODE1, "StartUnit", "o", f"{ROOT}/job/1001")
     assert ctl(bus, "start", "node1", "a.service") == 0
     assert capsys.readouterr().out == "node1 a.service start: done\n"
 

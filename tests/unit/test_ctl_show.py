@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import time
 from collections.abc import Iterator
 
@@ -113,6 +115,17 @@ def test_a_node_that_is_offline(
     bus.refuse(node_path("n2"), member, f"{NAME}.Offline", "Node is offline")
     assert ctl(bus, *argv) == 5
     assert capsys.readouterr() == ("", "hirte ctl: n2 is offline\n")
+
+
+def test_a_name_that_the_locale_cannot_write(
+    bus: FakeBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    listed = [("kn\xf6", f"{ROOT}/node/kn_c3_b6", "online", "")]
+    bus.answer(ROOT, "ListNodes", "a(soss)", listed)
+    assert ctl(bus, "status") == 0
+    assert b"\nkn\\xf6 " in written.getvalue()
 
 
 def test_names_are_escaped_in_paths_and_on_the_terminal(
