@@ -221,9 +221,7 @@ class Node:
         init = os.pidfd_open(self.pid)
         try:
             signal.pidfd_send_signal(init, signal.SIGKILL)
-            poll = select.poll()
-            poll.register(init, select.POLLIN)
-            if not poll.poll(KERNEL_SECONDS * 1000):
+            if not _ends(init, KERNEL_SECONDS):
                 raise BedError(f"{self.name} survives SIGKILL")
         finally:
             os.close(init)
@@ -314,10 +312,15 @@ class Fleet:
         """Ends all nodes and waits until nothing is left of them."""
         self._control.close()
         self.nodes.clear()
+        if self._keeper.poll() is not None:
+            return
+        keeper = os.pidfd_open(self._keeper.pid)
         try:
-            self._keeper.wait(END_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise BedError("the keeper of the fleet does not end") from error
+            if not _ends(keeper, END_SECONDS):
+                raise BedError("the keeper of the fleet does not end")
+        finally:
+            os.close(keeper)
+        self._keeper.wait()
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -338,6 +341,13 @@ class Fleet:
             capture_output=True,
             env=ENVIRONMENT,
         )
+
+
+def _ends(process: int, seconds: float) -> bool:
+    """Whether the process of a pidfd ends in time. (Popen.wait with a limit sleeps in between.)"""
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _diagnosis(node: Node) -> str:
