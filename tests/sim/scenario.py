@@ -1,0 +1,181 @@
+"""Whole courses of events that follow from a seed, and a program that prints what was seen.
+
+    python3 -m tests.sim.scenario NAME SEED
+
+Nothing else goes into it, so two processes print the same bytes for the same seed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tests.sim.client import Client
+from tests.sim.daemons import AgentProcess, ManagerProcess
+from tests.sim.world import UNITS, World
+
+HEARTBEATS = "HeartbeatInterval=2000\nNodeHeartbeatThreshold=6000"
+NODES = ("a", "b")
+MODES = ("replace", "replace", "replace", "fail", "bogus")
+METHODS = ("StartUnit", "StartUnit", "StopUnit", "RestartUnit", "ReloadUnit")
+ODD_UNITS = ("ghost.service", "quick-0.service", "quick-0.service")
+RESTART_US = 300_000
+# Longer than any time-out of a call, and than it takes to notice a loss and to come back.
+CALM_SECONDS = 70.0
+
+
+def twenty_jobs(seed: int) -> World:
+    """Two agents, twenty jobs, a link that is lost on the way."""
+    world = World(seed)
+    world.manager(HEARTBEATS)
+    client = world.client()
+    for name in NODES:
+        world.agent(name)
+    world.until(lambda: client.changes(".", "Status")[-1:] == ["up"])
+    for number in range(20):
+        client.start(world.chance.choice(NODES), world.chance.choice(UNITS))
+        world.run(world.chance.random() / 10)
+        if number == 12:
+            world.hosts["a"].cable.cut()
+    world.run(20.0)
+    world.hosts["a"].cable.mend()
+    world.run(CALM_SECONDS)
+    return world
+
+
+class Storm:
+    """Random requests and random faults, then calm."""
+
+    def __init__(self, seed: int, seconds: float = 60.0, options: str = HEARTBEATS) -> None:
+        self.world = World(seed)
+        self.chance = self.world.chance
+        self.manager: ManagerProcess = self.world.manager(options)
+        self.client: Client = self.world.client()
+        self.listener: Client = self.world.client()
+        self.agents: dict[str, AgentProcess] = {name: self.world.agent(name) for name in NODES}
+        self._end = self.world.now() + seconds
+        self._supervise()
+        self.world.run(1.0)
+
+    def _supervise(self) -> None:
+        """Start agents again that have ended, as the service's Restart=always does."""
+        self.world.clock.after(RESTART_US, "supervisor", self._supervise)
+        for name, agent in self.agents.items():
+            if not agent.alive:
+                self.agents[name] = self.world.agent(name)
+
+    def rage(self) -> World:
+        """Let it happen, and wait until all is quiet."""
+        while self.world.now() < self._end:
+            action = self.chance.choice(_ACTIONS)
+            action(self)
+            self.world.run(self.chance.choice((0.0, 0.0005, 0.01, 0.3, 2.0)) * self.chance.random())
+        for host in self.world.hosts.values():
+            host.cable.mend()
+        for agent in self.agents.values():
+            agent.thaw()
+        self.world.run(CALM_SECONDS)
+        for name in NODES:
+            for number in range(4):
+                self.client.stop(name, f"hangs-{number}.service")
+        self.world.run(CALM_SECONDS)
+        self.client.manager("ListNodes")
+        self.world.run(1.0)
+        return self.world
+
+    def _name(self) -> str:
+        return self.chance.choice(NODES)
+
+    def _unit(self) -> str:
+        return self.chance.choice((*UNITS, *ODD_UNITS))
+
+    # What clients do
+
+    def request(self) -> None:
+        member, mode = self.chance.choice(METHODS), self.chance.choice(MODES)
+        for _ in range(self.chance.randint(1, 4)):
+            self.client.node(self._name(), member, "ss", self._unit(), mode)
+
+    def cancel(self) -> None:
+        jobs = self.client.signals("JobNew")
+        if jobs:
+            self.client.cancel(self.chance.choice(jobs[-5:]).values[1])
+
+    def ask(self) -> None:
+        self.client.manager("ListUnits")
+        self.client.manager("ListNodes")
+        self.client.node(self._name(), "ListUnits")
+        self.client.node(self._name(), "GetUnitProperties", "ss", self._unit(), "")
+        self.client.node(self._name(), "GetUnitProperty", "sss", self._unit(), "x", "SubState")
+        self.client.node(self._name(), "SetLogLevel", "s", self.chance.choice(("DEBUG", "LOUD")))
+
+    def watch(self) -> None:
+        def made() -> None:
+            if asked.answers and not asked.error:
+                path = self.client.relative(asked.values[0])
+                interface = self.client.dialect.interface("Monitor")
+                unit = self.chance.choice(("*", self._unit()))
+                node = self.chance.choice(("*", self._name()))
+                self.client.call(path, interface, "Subscribe", "ss", node, unit)
+
+        asked = self.client.manager("CreateMonitor")
+        self.client.call_later(0.01, made)
+
+    # What happens to everybody
+
+    def reset(self) -> None:
+        ends = self.world.hosts[self._name()].cable.ends
+        if ends:
+            self.chance.choice(ends).reset()
+
+    def cut(self) -> None:
+        host = self.world.hosts[self._name()]
+        if host.cable.whole:
+            host.cable.cut()
+            self.manager.call_later(self.chance.random() * 20, host.cable.mend)
+
+    def kill(self) -> None:
+        self.agents[self._name()].kill()
+
+    def terminate(self) -> None:
+        agent = self.agents[self._name()]
+        if not agent.frozen:
+            agent.terminate()
+
+    def freeze(self) -> None:
+        agent = self.agents[self._name()]
+        agent.freeze()
+        self.manager.call_later(self.chance.random() * 10, agent.thaw)
+
+    def reexec(self) -> None:
+        self.world.hosts[self._name()].systemd.reexec()
+
+    def no_bus(self) -> None:
+        self.world.hosts[self._name()].restart_bus()
+
+
+# Requests are what happens most.
+_ACTIONS: tuple[Callable[[Storm], None], ...] = (
+    *[Storm.request] * 12,
+    *[Storm.cancel] * 3,
+    *[Storm.ask] * 3,
+    Storm.watch,
+    Storm.reset,
+    Storm.cut,
+    Storm.kill,
+    Storm.terminate,
+    Storm.freeze,
+    Storm.reexec,
+    Storm.no_bus,
+)
+
+
+def storm(seed: int) -> World:
+    """A minute of requests and faults, then calm."""
+    return Storm(seed).rage()
+
+
+SCENARIOS: dict[str, Callable[[int], World]] = {"twenty_jobs": twenty_jobs, "storm": storm}
+
+if __name__ == "__main__":
+    sys.stdout.write(SCENARIOS[sys.argv[1]](int(sys.argv[2])).trace())
