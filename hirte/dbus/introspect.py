@@ -78,9 +78,7 @@ def interface(service: Service) -> str:
 
 def _arguments(text: str, direction: str) -> list[str]:
     suffix = f' direction="{direction}"' if direction else ""
-    return [
-        f'   <arg type="{kind}" name="{name}"{suffix}/>' for name, kind in arguments_of(text)
-    ]
+    return [f'   <arg type="{kind}" name="{name}"{suffix}/>' for name, kind in arguments_of(text)]
 
 
 def _element(tag: str, name: str, arguments: list[str]) -> list[str]:

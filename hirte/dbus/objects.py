@@ -11,6 +11,7 @@ call, the arguments.
 
 from __future__ import annotations
 
+from hirte.api.table import EXPLICIT
 from hirte.dbus import errors
 from hirte.wire.encode import encode
 from hirte.wire.message import Message
@@ -50,24 +51,23 @@ class Call:
 
     def reply(self, *values: Any) -> None:
         """Answer with the method's results."""
-        self.answered = True
         result = self.method.result
-        self.connection.reply(self.message, result, encode(result, values) if result else b"")
+        self.reply_body(encode(result, values) if result or values else b"")
 
     def reply_body(self, body: bytes) -> None:
         """Answer with a body that already has the results in it."""
-        self.answered = True
         self.connection.reply(self.message, self.method.result, body)
+        self.answered = True
 
     def relay(self, answer: Message) -> None:
         """Answer with what another peer answered, error or return, without reading it."""
-        self.answered = True
         self.connection.relay(self.message, answer)
+        self.answered = True
 
     def fail(self, name: str, text: str) -> None:
         """Answer with an error."""
-        self.answered = True
         self.connection.error(self.message, name, text)
+        self.answered = True
 
 
 class Service:
@@ -100,8 +100,7 @@ class Service:
             dialect.member(name): (row, methods[name]) for name, row in interface.methods.items()
         }
         self.getters: dict[str, tuple[Property, Getter]] = {
-            dialect.member(name): (row, getters[name])
-            for name, row in interface.properties.items()
+            dialect.member(name): (row, getters[name]) for name, row in interface.properties.items()
         }
 
     def value(self, target: object, name: str) -> tuple[str, Any]:
@@ -156,7 +155,12 @@ class Tree:
             signature, function = handler
             if message.signature != signature:
                 return connection.error(message, errors.INVALID_ARGS, _wrong(message, signature))
-            return function(self, connection, message)
+            try:
+                return function(self, connection, message)
+            except Exception:
+                # Our bug, in what tells a property; the caller must not wait for it.
+                connection.error(message, *_BUG)
+                raise
         if not interface:
             return connection.error(
                 message, errors.UNKNOWN_OBJECT, f"Unknown object '{message.path}'."
@@ -228,7 +232,7 @@ class Tree:
         values = {}
         for service in [services[interface]] if interface else services.values():
             for name, (row, _) in service.getters.items():
-                if row.change != "false":
+                if row.change != EXPLICIT:
                     values[name] = service.value(target, name)
         return connection.reply(message, "a{sv}", encode("a{sv}", (values,)))
 
@@ -250,6 +254,7 @@ _STANDARD: dict[tuple[str, str], tuple[str, Callable[[Tree, Connection, Message]
     (PROPERTIES, "Set"): ("ssv", Tree._set),
 }
 _STANDARD_INTERFACES = (PEER, INTROSPECTABLE, PROPERTIES)
+_BUG = (errors.FAILED, "Internal error")
 
 
 def _run(service: Service, handler: Handler, target: object, call: Call) -> None:
@@ -266,7 +271,7 @@ def _run(service: Service, handler: Handler, target: object, call: Call) -> None
     except Exception:
         # Our bug, which the connection logs; the caller must not wait for it.
         if not call.answered:
-            call.fail(errors.FAILED, "Internal error")
+            call.fail(*_BUG)
         raise
 
 
