@@ -66,7 +66,7 @@ def port_of(number: int) -> str:
 class _Node:
     """A node that is up, or on its way."""
 
-    __slots__ = ("init", "notify", "pid", "plan", "ready", "tell", "told")
+    __slots__ = ("epitaph", "init", "notify", "pid", "plan", "ready", "tell", "told")
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -76,6 +76,7 @@ class _Node:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(plan.notify)
         self.ready = False
+        self.epitaph = ""
         told, self.tell = os.pipe()
         self.told, tell = os.pipe()
         self.pid = _fork_pid_1()
@@ -88,8 +89,10 @@ class _Node:
 
     def wait_for_network(self) -> None:
         """Until the node has a network namespace to plug a cable into."""
-        if os.read(self.told, 1) != b"+":
-            raise BootFailed(f"{self.plan.name} did not boot: {self.last_words()}")
+        said = os.read(self.told, 1)
+        if said != b"+":
+            words = said.decode() + self.last_words()
+            raise BootFailed(f"{self.plan.name} did not boot: {words}")
 
     def hear(self) -> None:
         """Takes one message of the node's systemd."""
@@ -155,14 +158,18 @@ class Keeper:
         ip(f"link add {BRIDGE} type bridge", f"link set {BRIDGE} up")
 
     def _serve(self) -> None:
-        for fd in self._wait(None):
-            if fd == self._control.fileno():
-                request = self._control.recv(MESSAGE_BYTES)
-                if not request:
-                    raise ClientGone
-                self._answer(json.loads(request))
-            else:
+        ready = self._wait(None)
+        asked = self._control.fileno() in ready
+        # First the nodes: an answer opens descriptors, and one of a node that has died may come
+        # back as that of a new one.
+        for fd in ready:
+            if fd != self._control.fileno():
                 self._attend(fd)
+        if asked:
+            request = self._control.recv(MESSAGE_BYTES)
+            if not request:
+                raise ClientGone
+            self._answer(json.loads(request))
 
     def _answer(self, request: dict[str, Any]) -> None:
         try:
@@ -226,6 +233,9 @@ class Keeper:
                 if fd == self._control.fileno():
                     raise ClientGone
                 self._attend(fd)
+            for node in nodes:
+                if node.epitaph:
+                    raise BootFailed(f"{node.plan.name} did not boot: {node.epitaph}")
 
     def _wait(self, seconds: float | None) -> list[int]:
         """Descriptors with something to read; raises ClientGone when the test process ended."""
@@ -241,15 +251,13 @@ class Keeper:
         return ready
 
     def _attend(self, fd: int) -> None:
-        """Hears what a node has to say; buries it when it ended. Raises BootFailed if too soon."""
+        """Hears what a node has to say; buries it when it has ended."""
         for node in list(self._nodes.values()):
             if fd == node.notify.fileno():
                 node.hear()
             elif fd == node.init:
-                reason = node.last_words()
+                node.epitaph = node.last_words()
                 self._forget(node)
-                if not node.ready:
-                    raise BootFailed(f"{node.plan.name} did not boot: {reason}")
 
     def _forget(self, node: _Node) -> None:
         node.kill()
