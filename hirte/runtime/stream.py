@@ -88,10 +88,14 @@ class Stream:
         self._socket = sock
         self._fd = sock.fileno()
         self._receiver: Receiver | None = None
+        # What is being sent, what comes after it, and the bytes of both.
+        self._front: memoryview | bytes = b""
         self._queue: list[bytes] = []
         self._queued = 0
         self._flush_planned = False
+        self._waiting = False
         self._open = True
+        self._finishing = False
 
     def start(self, receiver: Receiver) -> None:
         """Begin to read; everything goes to `receiver`."""
@@ -104,8 +108,24 @@ class Stream:
             return
         self._queue.append(data)
         self._queued += len(data)
-        if not self._flush_planned:
+        # While the kernel takes nothing, only too much of a queue is a reason to try.
+        if not self._flush_planned and (not self._waiting or self._queued > QUEUE_BYTES):
             self._flush_planned = True
+            self._loop.at_turn_end(self._flush)
+
+    @property
+    def queued(self) -> int:
+        """Return how many bytes wait to be sent."""
+        return self._queued
+
+    def finish(self) -> None:
+        """Read no more, and close when everything that is queued was sent.
+
+        The receiver is told of the end as if the peer had closed.
+        """
+        if self._open:
+            self._finishing = True
+            self._loop.remove_reader(self._fd)
             self._loop.at_turn_end(self._flush)
 
     def close(self) -> None:
@@ -149,43 +169,44 @@ class Stream:
             self._end(error)
         elif self._queued > QUEUE_BYTES:
             self._end("the peer does not read what it is sent")
-        elif self._queue:
-            self._flush_planned = True
-            self._loop.add_writer(self._fd, self._writable)
-
-    def _writable(self) -> None:
-        error = self._send()
-        if error:
-            self._end(error)
-        elif not self._queue:
-            self._flush_planned = False
-            self._loop.remove_writer(self._fd)
-        elif self._queued > QUEUE_BYTES:
-            self._end("the peer does not read what it is sent")
+        elif self._finishing and not self._queued:
+            self._end("everything was sent")
+        elif self._waiting != bool(self._queued):
+            self._waiting = bool(self._queued)
+            if self._waiting:
+                self._loop.add_writer(self._fd, self._flush)
+            else:
+                self._loop.remove_writer(self._fd)
 
     def _send(self) -> str:
         """Send as much as the kernel takes; return why it failed, or nothing."""
-        if not self._queue:
-            return ""
-        data = self._queue[0] if len(self._queue) == 1 else b"".join(self._queue)
-        try:
-            sent = self._socket.send(data, _socket.MSG_NOSIGNAL)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            return _reason(error)
-        self._queued = len(data) - sent
-        self._queue = [data[sent:]] if self._queued else []
+        while self._queued:
+            if not self._front:
+                joined = self._queue[0] if len(self._queue) == 1 else b"".join(self._queue)
+                self._front, self._queue = joined, []
+            try:
+                sent = self._socket.send(self._front, _socket.MSG_NOSIGNAL)
+            except (BlockingIOError, InterruptedError):
+                return ""
+            except OSError as error:
+                return _reason(error)
+            self._queued -= sent
+            # A view: what is left of a long message is not copied for every piece.
+            rest = len(self._front) - sent
+            self._front = memoryview(self._front)[sent:] if rest else b""
         return ""
 
     def _end(self, reason: str) -> None:
+        receiver = self._receiver
         self._release()
-        if self._receiver:
-            self._receiver.lost(reason)
+        if receiver:
+            receiver.lost(reason)
 
     def _release(self) -> None:
         self._open = False
-        self._queue = []
+        # The receiver refers to us: let go without waiting for the garbage collector.
+        self._receiver = None
+        self._front, self._queue, self._queued = b"", [], 0
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
         self._socket.close()
@@ -216,51 +237,58 @@ class _Attempt:
         self._loop = loop
         self._on_done: Callable[[Stream | None, str], None] | None = on_done
         self._peer_ip = address.host
+        self._socket: _socket.socket | None = None
+        self._deadline = loop.call_later(CONNECT_TIMEOUT, lambda: self._finish("timed out"))
+        error = self._start(address, options)
+        if error is not None:
+            loop.at_turn_end(lambda: self._finish(error))
+
+    def _start(self, address: Address, options: TcpOptions | None) -> str | None:
+        """Begin to connect; return how it ended if that is known already, as `_finish` takes it."""
         family = _socket.AF_UNIX if address.path else _family(address.host)
         kind = _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
-        self._socket = _socket.socket(family, kind)
-        if options and not address.path:
-            options.apply(self._socket)
-        self._deadline = loop.call_later(CONNECT_TIMEOUT, lambda: self._finish("timed out"))
-        target = address.path or (address.host, address.port)
-        code = self._connect(target)
-        if code == 0:
-            loop.at_turn_end(lambda: self._finish(""))
-        elif code == errno.EINPROGRESS:
-            loop.add_writer(self._socket.fileno(), self._writable)
-        else:
-            loop.at_turn_end(lambda: self._finish(os.strerror(code)))
-
-    def _connect(self, target: str | tuple[str, int]) -> int:
         try:
-            return self._socket.connect_ex(target)
+            self._socket = _socket.socket(family, kind)
+            if options and not address.path:
+                options.apply(self._socket)
+            code = self._socket.connect_ex(address.path or (address.host, address.port))
         except OSError as error:
-            return error.errno or errno.EINVAL
+            return _reason(error)
+        if code == errno.EINPROGRESS:
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+            return None
+        return os.strerror(code) if code else ""
 
     def cancel(self) -> None:
         if self._on_done:
             self._on_done = None
             self._let_go()
-            self._socket.close()
+            self._close()
 
     def _writable(self) -> None:
-        code = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        self._finish(os.strerror(code) if code else "")
+        if self._socket:
+            code = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+            self._finish(os.strerror(code) if code else "")
 
     def _finish(self, error: str) -> None:
         on_done, self._on_done = self._on_done, None
         if on_done is None:
             return
         self._let_go()
-        if error:
-            self._socket.close()
+        if error or not self._socket:
+            self._close()
             on_done(None, error)
         else:
             on_done(Stream(self._loop, self._socket, self._peer_ip), "")
 
     def _let_go(self) -> None:
         self._deadline.cancel()
-        self._loop.remove_writer(self._socket.fileno())
+        if self._socket:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _close(self) -> None:
+        if self._socket:
+            self._socket.close()
 
 
 def _family(host: str) -> int:
