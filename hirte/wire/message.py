@@ -147,7 +147,7 @@ def parse(data: bytes, start: int, size: int) -> Message:
     message = Message(kind, flags, serial, order)
     fields_end = start + FIXED_BYTES + fields_size
     try:
-        _read_fields(message, data, start + FIXED_BYTES, fields_end, _U32[order])
+        _read_fields(message, data[start + FIXED_BYTES : fields_end], _U32[order])
     except (struct.error, IndexError) as error:
         raise PeerError("the header ends inside a field") from error
     body_start = start + size - body_size
@@ -158,13 +158,13 @@ def parse(data: bytes, start: int, size: int) -> Message:
     return message
 
 
-def _read_fields(message: Message, data: bytes, start: int, end: int, u32: struct.Struct) -> None:
-    # A message starts at a multiple of eight of the stream, not of this buffer: alignment counts
-    # from `start`, which lies 16 bytes behind the message's first.
-    position = start
+def _read_fields(message: Message, data: bytes, u32: struct.Struct) -> None:
+    # `data` is the fields alone: no length in it can reach into what follows, and positions in it
+    # are aligned as in the message, where it starts behind 16 bytes.
+    position = 0
     seen = 0
-    while position < end:
-        gap = (start - position) & 7
+    while position < len(data):
+        gap = -position & 7
         if gap:
             if data[position : position + gap].strip(b"\0"):
                 raise PeerError("padding is not zero")
@@ -174,24 +174,21 @@ def _read_fields(message: Message, data: bytes, start: int, end: int, u32: struc
             raise PeerError(f"header field {code} is invalid or repeated")
         seen |= 1 << code
         if code in _TEXT_FIELDS:
-            position = _read_text(message, data, position, end, u32)
+            position = _read_text(message, data, position, u32)
         elif code == _SIGNATURE:
-            position = _read_signature(message, data, position, end)
+            position = _read_signature(message, data, position)
         elif code in (_REPLY_SERIAL, _UNIX_FDS):
             position = _read_number(message, data, position, u32)
         else:
-            at = position + 1 - start
-            position = start + skip_variant(data[start:end], at, message.order)
-    if position != end:
-        raise PeerError("a header field crosses the end of the header")
+            position = skip_variant(data, position + 1, message.order)
 
 
-def _read_text(message: Message, data: bytes, position: int, end: int, u32: struct.Struct) -> int:
+def _read_text(message: Message, data: bytes, position: int, u32: struct.Struct) -> int:
     code = data[position]
     attribute, field_type, is_valid = _TEXT_FIELDS[code]
     start = position + 8
     stop = start + u32.unpack_from(data, position + 4)[0]
-    if stop >= end or data[position + 1 : position + 4] != field_type or data[stop]:
+    if data[position + 1 : position + 4] != field_type or data[stop]:
         raise PeerError(f"header field {code} has the wrong type or no end")
     raw = data[start:stop]
     text = _known.get((code, raw))
@@ -207,10 +204,10 @@ def _read_text(message: Message, data: bytes, position: int, end: int, u32: stru
     return int(stop + 1)
 
 
-def _read_signature(message: Message, data: bytes, position: int, end: int) -> int:
+def _read_signature(message: Message, data: bytes, position: int) -> int:
     start = position + 5
     stop = start + data[position + 4]
-    if stop >= end or data[position + 1 : position + 4] != b"\1g\0" or data[stop]:
+    if data[position + 1 : position + 4] != b"\1g\0" or data[stop]:
         raise PeerError("the signature has the wrong type or no end")
     message.signature = data[start:stop].decode("latin-1")
     parse_signature(message.signature)

@@ -179,6 +179,15 @@ def test_a_field_may_not_reach_behind_the_header():
     refused(message((*CALL, long)) + b"y" * 100 + b"\0" + bytes(64))
 
 
+def test_a_broken_header_is_judged_without_what_follows():
+    raw = pad(field(*CALL[0]), 8) + field(*CALL[1])
+    for size in range(1, len(raw) + 8):
+        cut = message((raw,), fields_size=size)[: 16 + (size + 7 & ~7)]
+        cut += bytes(16 + (size + 7 & ~7) - len(cut))
+        if size not in (len(field(*CALL[0])), len(raw)):
+            assert refused(cut) == refused(cut + message()) == refused(cut + b"\xff" * 64)
+
+
 def test_header_fields_have_a_limit_of_their_own():
     path = "/" + "a" * (HEADER_FIELDS_BYTES - 30)
     assert read(message(((1, "o", path), (3, "s", "A")))).path == path
