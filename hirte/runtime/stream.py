@@ -50,6 +50,17 @@ class TcpOptions:
         self.count = count
         self.receive_errors = receive_errors
 
+    @property
+    def patience_ms(self) -> int:
+        """Return after how long a dead peer is given up, in milliseconds; 0 if that is open.
+
+        While bytes wait to be acknowledged, Linux sends no probes: without this limit a call to a
+        dead peer would keep the connection for a quarter of an hour (tcp(7), tcp_retries2).
+        """
+        if not (self.idle and self.interval and self.count):
+            return 0
+        return (self.idle + self.interval * self.count) * 1000
+
     def apply(self, sock: _socket.socket) -> None:
         """Set the options; one that the kernel does not know is left out."""
         options = [
@@ -59,6 +70,7 @@ class TcpOptions:
             (_socket.IPPROTO_TCP, _socket.TCP_KEEPIDLE, self.idle),
             (_socket.IPPROTO_TCP, _socket.TCP_KEEPINTVL, self.interval),
             (_socket.IPPROTO_TCP, _socket.TCP_KEEPCNT, self.count),
+            (_socket.IPPROTO_TCP, _socket.TCP_USER_TIMEOUT, self.patience_ms),
         ]
         for level, option, value in options:
             if value:
