@@ -3,9 +3,9 @@
 Rules of this file:
 - A stream keeps the order of its bytes and nothing else: it is cut into pieces and put together
   again as chance wants.
-- A stream over a cut cable is silent. The kernels find out as Linux does: a side that waits for
-  nothing by keepalive after seven seconds; a side whose bytes were not acknowledged not by
-  keepalive, but by repeating them at growing intervals, for a quarter of an hour.
+- A stream over a cut cable is silent. The kernels find out as Linux does with hirte's options: a
+  side that waits for nothing by keepalive; a side whose bytes were not acknowledged not by
+  keepalive, but by repeating them at growing intervals until TCP_USER_TIMEOUT.
 - What was closed or vanished meanwhile answers the next sign of life with a reset.
 """
 
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 # The defaults of TCPKeepAliveTime, -Interval and -Count: 1 s idle, then 6 probes, 1 s each.
 KEEPALIVE_US = 7 * SECOND
-# tcp(7): the first repetition after 200 ms, each after twice as long, at most 120 s, 15 times.
+# tcp(7): the first repetition after 200 ms, each after twice as long, as long as hirte allows.
 REPEAT_US = SECOND // 5
-REPEAT_MAX_US = 120 * SECOND
-REPEATS = 15
+PATIENCE_US = KEEPALIVE_US
 # A connection's first packet is sent again after these times; hirte itself gives up after 20 s.
 SYN_US = (0, 1 * SECOND, 3 * SECOND, 7 * SECOND, 15 * SECOND)
 CONNECT_US = 20 * SECOND
@@ -185,7 +184,7 @@ class End:
         if self._unacknowledged or not self._passable():
             self._unacknowledged += pieces
             if self._repetition is None:
-                self._repeat_later(REPEAT_US, REPEATS)
+                self._repeat_later(REPEAT_US, now + PATIENCE_US)
             return
         self._deliver(pieces)
 
@@ -218,19 +217,20 @@ class End:
         else:
             self._fail("the peer closed the connection")
 
-    def _repeat_later(self, delay: int, left: int) -> None:
+    def _repeat_later(self, delay: int, deadline: int) -> None:
         def repeat() -> None:
             if self._passable():
                 pieces, self._unacknowledged = self._unacknowledged, []
                 self._repetition = None
                 self._deliver(pieces)
-            elif left:
-                self._repeat_later(min(2 * delay, REPEAT_MAX_US), left - 1)
-            else:
+            elif self._world.clock.now_us >= deadline:
                 self._acknowledged()
                 self._fail_soon("Connection timed out")
+            else:
+                self._repeat_later(2 * delay, deadline)
 
-        self._repetition = self._world.clock.after(delay, self.lane, repeat)
+        left = max(deadline - self._world.clock.now_us, 0)
+        self._repetition = self._world.clock.after(min(delay, left), self.lane, repeat)
 
     def _acknowledged(self) -> None:
         self._unacknowledged = []
