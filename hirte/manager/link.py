@@ -53,6 +53,7 @@ class Link:
         self.on_lost: Callable[[Link, str], None] | None = None
         self._log = log
         self._tree = tree
+        connection.sender = self.dialect.bus_name
         for dialect, service in REGISTRATION:
             tree.export(dialect.path(internal.MANAGER_PATH), self, service)
         self._deadline = timers.call_later(REGISTER_TIMEOUT, self._too_late)
@@ -98,11 +99,15 @@ class Link:
         self.dialect = call.dialect
         self.connection.name = f"node {name}"
         self.connection.allow(REGISTERED_MESSAGE_BYTES)
-        for dialect, _ in REGISTRATION:
-            self._tree.remove(dialect.path(internal.MANAGER_PATH))
+        self._withdraw()
         self.node = verdict
         self.on_registered(self, verdict)
         call.reply()
+
+    def _withdraw(self) -> None:
+        """Offer no registration any more."""
+        for dialect, _ in REGISTRATION:
+            self._tree.remove(dialect.path(internal.MANAGER_PATH))
 
     def _signalled(self, message: Message) -> None:
         if self.node is None or self.on_signal is None:
@@ -110,11 +115,15 @@ class Link:
         for table in (internal.AGENT, internal.AGENT_METRICS):
             if message.interface == self.dialect.interface(table.name):
                 row = table.signals.get(message.member)
-                if row is not None and row.signature == message.signature:
+                # Hirte 0.3 sends its heartbeat with the node's name: who has nothing to say may
+                # say it with any arguments.
+                if row is not None and row.signature in ("", message.signature):
                     self.on_signal(self, message)
 
     def _ended(self, reason: str) -> None:
         self._deadline.cancel()
+        # The tree refers to us: let go without waiting for the garbage collector.
+        self._withdraw()
         if self.on_lost:
             self.on_lost(self, reason)
 

@@ -129,11 +129,13 @@ class Peer:
         self.connection = connection
         self.name = name
         self.peer_ip = peer_ip
+        self.queued = 0
         self.context = context
         self.trace = [] if trace is None else trace
         self.raw = b""
         self.heard = []
         self.closed = False
+        self.queued = 0
         self.serial = 0
         self._framer = None
 
