@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from hirte.dbus import errors
 from hirte.dbus.limits import CALL_TIMEOUT, PENDING_CALLS
+from hirte.dbus.traffic import Traffic
 from hirte.wire import build
 from hirte.wire.check import check
 from hirte.wire.encode import NATIVE, encode
@@ -50,7 +51,7 @@ class Connection:
 
     The owner sets the handlers: `on_ready()` after the authentication, `on_call(message)`,
     `on_signal(message)`, and `on_lost(reason)` exactly once at the end, also after :meth:`close`.
-    `sender` is the name that goes out as the sender of every message, if any.
+    `sender` is the name that goes out as the sender of every message, if any; `traffic` counts.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Connection:
         self.open = True
         self.ready = False
         self.transport: Transport | None = None
+        self.traffic = Traffic()
         self.on_ready: Callable[[], None] = _nothing
         self.on_call: Callable[[Message], None] = _refuse
         self.on_signal: Callable[[Message], None] = _ignore
@@ -90,6 +92,16 @@ class Connection:
         """Let the peer send messages of up to `message_bytes`: it is known by now."""
         self._framer.limit = message_bytes
 
+    @property
+    def open_calls(self) -> int:
+        """Return how many calls of ours wait for their answers."""
+        return len(self._pending)
+
+    @property
+    def queued(self) -> int:
+        """Return how many bytes the peer has not taken yet."""
+        return self.transport.queued if self.open and self.transport else 0
+
     # What comes in
 
     def received(self, data: bytes) -> None:
@@ -98,9 +110,11 @@ class Connection:
             if not self.ready:
                 data = self._authenticate(data)
             if self.ready:
+                self.traffic.received_bytes += len(data)
                 self._framer.feed(data)
                 self._take_messages()
         except PeerError as error:
+            self.traffic.protocol_errors += 1
             self._log.warning(f"{self.name} broke the protocol: {error}", PEER=self.name)
             self.close(f"protocol error: {error}")
 
@@ -119,6 +133,7 @@ class Connection:
             message = self._framer.take()
             if message is None:
                 return
+            self.traffic.received_messages += 1
             if not self._trusted:
                 check(message.signature, message.body, message.order)
             kind = message.type
@@ -247,6 +262,8 @@ class Connection:
 
     def _write(self, data: bytes) -> None:
         if self.open and self.transport:
+            self.traffic.sent_messages += 1
+            self.traffic.sent_bytes += len(data)
             self.transport.write(data)
 
     def _next_serial(self) -> int:

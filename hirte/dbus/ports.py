@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
         peer_ip: str
 
+        @property
+        def queued(self) -> int:
+            """Return how many bytes wait to be sent."""
+
         def security_context(self) -> str:
             """Return the SELinux context of the peer's process; empty if there is none."""
 

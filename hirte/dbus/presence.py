@@ -8,6 +8,7 @@ back at any time; what is exported stays exported.
 from __future__ import annotations
 
 from hirte.dbus.bus import Bus
+from hirte.dbus.traffic import Traffic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Presence:
     `on_up()` is called each time all names are owned, `on_down(connection)` each time the bus is
     gone, `on_refused(why)` when that happens before it worked once. `uid` is the user who may call
     besides root; None lets everybody (on a bus that belongs to one user anyway). `connection` is
-    there for signals while all names are owned.
+    there for signals while all names are owned; `traffic` counts on all connections to the bus.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Presence:
         self.on_refused: Callable[[str], None] = _nobody
         self.tree: Tree | None = None
         self.connection: Connection | None = None
+        self.traffic = Traffic()
         self._dial = dial
         self._names = names
         self._timers = timers
@@ -93,6 +95,7 @@ class Presence:
         if self._closed:
             connection.close("shutdown")
             return
+        connection.traffic = self.traffic
         bus = Bus(connection)
         connection.on_lost = self._lost
         connection.on_ready = lambda: bus.hello(lambda: self._own(bus, 0))

@@ -41,6 +41,11 @@ class Publisher:
         """Forget a guest that is gone."""
         self._guests.pop(connection, None)
 
+    @property
+    def guests(self) -> tuple[Connection, ...]:
+        """Return the guests, in the order in which they came."""
+        return tuple(self._guests)
+
     def speak(self, dialect: Dialect, services: Mapping[str, Service]) -> None:
         """Publish in `dialect` too; `services` are found by their interfaces' native names."""
         self._services.append((dialect, services))

@@ -43,7 +43,12 @@ class Gather:
             self._ask(name, link, member)
 
     def _ask(self, name: str, link: Link, member: str) -> None:
-        link.call(member, lambda reply: self._take(name, reply))
+        def answered(reply: Message) -> None:
+            link.counters.relayed_from_node(reply.body)
+            self._take(name, reply)
+
+        link.counters.relayed_to_node(b"")
+        link.call(member, answered)
 
     def _take(self, name: str, reply: Message) -> None:
         if reply.type != METHOD_RETURN:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hirte.api import public
 from hirte.dbus import errors
+from hirte.manager.counters import NODE_LOST, REFUSED
 from hirte.wire.encode import encode
 from hirte.wire.message import ERROR, Message
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hirte.dbus.objects import Call
     from hirte.dbus.ports import Log
     from hirte.dbus.publisher import Publisher
+    from hirte.manager.counters import Counters
     from hirte.manager.metrics import Metrics
     from hirte.manager.node import Node
 
@@ -33,14 +35,16 @@ _ID_MAX = 0xFFFFFFFF
 class Job:
     """One job. `kind` is `start`, `stop`, `restart` or `reload`.
 
-    `requested_us` tells when the request came; 0 if nobody measured.
+    `requested_us` tells when the request came, `manager_us` how long the manager has worked on it;
+    both are 0 if nobody measured.
     """
 
-    __slots__ = ("id", "kind", "node", "path", "requested_us", "state", "unit")
+    __slots__ = ("id", "kind", "manager_us", "node", "path", "requested_us", "state", "unit")
 
     def __init__(self, number: int, node: Node, unit: str, kind: str, requested_us: int) -> None:
         self.id = number
         self.requested_us = requested_us
+        self.manager_us = 0
         self.node = node
         self.unit = unit
         self.kind = kind
@@ -51,9 +55,12 @@ class Job:
 class Jobs:
     """All outstanding jobs, and the one counter of their ids."""
 
-    def __init__(self, publisher: Publisher, metrics: Metrics, log: Log) -> None:
+    def __init__(
+        self, publisher: Publisher, metrics: Metrics, counters: Counters, log: Log
+    ) -> None:
         self._publisher = publisher
         self._metrics = metrics
+        self._counters = counters
         self._log = log
         self._last_id = 0
         self._jobs: dict[int, Job] = {}
@@ -68,15 +75,20 @@ class Jobs:
         if link is None:
             raise LookupError(f"a job for {node.name}, which is offline")
 
+        job = Job(number, node, unit, public.JOB_TYPES[call.method.name], requested_us)
+
         def answered(reply: Message) -> None:
             if reply.type == ERROR:
+                self._counters.job_ended(job.kind, REFUSED)
                 call.relay(reply)
                 return
-            job = Job(number, node, unit, public.JOB_TYPES[call.method.name], requested_us)
+            answered_us = self._metrics.now()
             self._accept(job)
             call.reply(call.dialect.path(job.path))
+            job.manager_us += self._metrics.now() - answered_us
 
         link.call(call.method.name, answered, "ssu", encode("ssu", (unit, mode, number)))
+        job.manager_us += self._metrics.now() - requested_us
 
     def _accept(self, job: Job) -> None:
         self._jobs[job.id] = job
@@ -97,12 +109,15 @@ class Jobs:
         """Take an agent's JobDone; unknown ids and other nodes' jobs are ignored."""
         job = node.jobs.get(number)
         if job is not None:
+            done_us = self._metrics.now()
+            self._counters.job_ended(job.kind, result)
             self._end(job, result)
-            self._metrics.job_done(job)
+            self._metrics.job_done(job, done_us)
 
     def node_lost(self, node: Node) -> None:
         """End the jobs of a node whose agent is gone, in the order in which they began."""
         for job in list(node.jobs.values()):
+            self._counters.job_ended(job.kind, NODE_LOST)
             self._end(job, RESULT_NODE_LOST)
 
     def shut_down(self) -> None:

@@ -10,6 +10,7 @@ from hirte.api import internal
 from hirte.api.dialect import CHOICES, Dialect
 from hirte.dbus import errors
 from hirte.dbus.objects import Service, Tree
+from hirte.manager.counters import LATE
 from hirte.wire.encode import encode
 from hirte.wire.limits import REGISTERED_MESSAGE_BYTES
 from hirte.wire.message import METHOD_RETURN, Message
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hirte.dbus.connection import Connection
     from hirte.dbus.objects import Call
     from hirte.dbus.ports import Log, Timers
+    from hirte.manager.counters import Counters
     from hirte.manager.node import Node
 
     Admit = Callable[["Link", str], "tuple[str, str] | Node"]
@@ -43,8 +45,11 @@ class Link:
     for each signal of a registered agent, `on_lost(link, reason)` at the end of the connection.
     """
 
-    def __init__(self, connection: Connection, timers: Timers, log: Log, tree: Tree) -> None:
+    def __init__(
+        self, connection: Connection, timers: Timers, log: Log, tree: Tree, counters: Counters
+    ) -> None:
         self.connection = connection
+        self.counters = counters
         self.node: Node | None = None
         self.dialect: Dialect = CHOICES["auto"][0]
         self.admit: Admit | None = None
@@ -74,6 +79,7 @@ class Link:
         return parts[2] if len(parts) > 2 else ""
 
     def _too_late(self) -> None:
+        self.counters.refusals[LATE] += 1
         self.connection.close(f"not registered within {REGISTER_TIMEOUT:.0f} s")
 
     def _called(self, message: Message) -> None:
@@ -167,11 +173,13 @@ class Link:
         message = call.message
 
         def answered(reply: Message) -> None:
+            self.counters.relayed_from_node(reply.body)
             if reply.type == METHOD_RETURN and reply.signature != call.method.result:
                 call.fail(errors.FAILED, f"The agent answered with {reply.signature!r}")
             else:
                 call.relay(reply)
 
+        self.counters.relayed_to_node(message.body)
         self.call(call.method.name, answered, message.signature, message.body, message.order)
 
     def heartbeat(self) -> None:

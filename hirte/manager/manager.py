@@ -10,6 +10,7 @@ from __future__ import annotations
 from hirte.dbus import errors
 from hirte.dbus.objects import Tree
 from hirte.dbus.publisher import Publisher
+from hirte.manager.counters import CONNECTED, SELINUX, TOO_MANY, UNKNOWN_NODE, Counters
 from hirte.manager.jobs import Jobs
 from hirte.manager.link import Link
 from hirte.manager.metrics import Metrics
@@ -61,10 +62,11 @@ class Manager:
             node.name: Node(node.name, node.required_selinux_context) for node in settings.nodes
         }
         self.online = 0
+        self.counters = Counters()
         self.tree = Tree(machine_id, authorize)
         self.publisher = Publisher(self.tree, public_bus)
         self.metrics = Metrics(self.nodes, self.publisher, timers)
-        self.jobs = Jobs(self.publisher, self.metrics, log)
+        self.jobs = Jobs(self.publisher, self.metrics, self.counters, log)
         self.monitors = Monitors(self.nodes, self.publisher, watch_name)
         for dialect in dialects:
             self.publisher.speak(dialect, services(dialect, self))
@@ -86,15 +88,22 @@ class Manager:
             return DOWN
         return UP if self.online == len(self.nodes) else DEGRADED
 
+    @property
+    def unregistered(self) -> int:
+        """Return how many connections have not registered."""
+        return len(self._unregistered)
+
     # Agents come
 
     def accept(self, connection: Connection) -> None:
         """Take a connection that somebody opened, perhaps an agent."""
+        connection.traffic = self.counters.agents
         if len(self._unregistered) >= UNREGISTERED_MAX:
+            self.counters.refusals[TOO_MANY] += 1
             self.log.warning(f"Turned {connection.name} away: too many wait to register")
             connection.close("too many connections that have not registered")
             return
-        link = Link(connection, self._timers, self.log, Tree(self._machine_id))
+        link = Link(connection, self._timers, self.log, Tree(self._machine_id), self.counters)
         link.admit = self._admit
         link.on_registered = self._registered
         link.on_signal = self._signalled
@@ -108,6 +117,7 @@ class Manager:
             self.publisher.part(connection)
             self.monitors.connection_lost(connection)
 
+        connection.traffic = self.counters.private
         connection.allow(MESSAGE_BYTES)
         connection.on_ready = lambda: self.publisher.welcome(connection)
         connection.on_call = lambda message: self.tree.dispatch(connection, message)
@@ -116,16 +126,20 @@ class Manager:
     def _admit(self, link: Link, name: str) -> tuple[str, str] | Node:
         node = self.nodes.get(name)
         if node is None:
-            return errors.SERVICE_UNKNOWN, "Unexpected node name"
-        if node.selinux and node.selinux != link.selinux_type():
-            return errors.ACCESS_DENIED, "The peer's SELinux type is not the required one"
-        if node.link is not None:
-            return errors.ADDRESS_IN_USE, "The node is already connected"
-        return node
+            refusal = UNKNOWN_NODE
+        elif node.selinux and node.selinux != link.selinux_type():
+            refusal = SELINUX
+        elif node.link is not None:
+            refusal = CONNECTED
+        else:
+            return node
+        self.counters.refusals[refusal] += 1
+        return _REFUSALS[refusal]
 
     def _registered(self, link: Link, node: Node) -> None:
         del self._unregistered[link]
         self._seen(node)
+        node.registrations += 1
         node.link = link
         self.online += 1
         self.log.info(
@@ -189,6 +203,7 @@ class Manager:
             if node.link is None:
                 continue
             if 0 < self._threshold < now - node.last_seen_monotonic_us:
+                self.counters.heartbeats_missed += 1
                 node.link.connection.close("no heartbeat within the threshold")
             else:
                 node.link.heartbeat()
@@ -213,6 +228,12 @@ class Manager:
         if was_online:
             self.publisher.changed("", "Manager", self, "Status")
 
+
+_REFUSALS = {
+    UNKNOWN_NODE: (errors.SERVICE_UNKNOWN, "Unexpected node name"),
+    SELINUX: (errors.ACCESS_DENIED, "The peer's SELinux type is not the required one"),
+    CONNECTED: (errors.ADDRESS_IN_USE, "The node is already connected"),
+}
 
 _SIGNALS: dict[str, Callable[[Manager, Node, Message], None]] = {
     "Heartbeat": Manager._heartbeat,

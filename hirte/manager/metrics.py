@@ -1,7 +1,8 @@
-"""Metrics of jobs, while somebody has switched them on.
+"""Measures of jobs, while somebody wants them: the public's switch, or the OpenMetrics text.
 
-Two signals tell how long jobs took: the agent's measure of systemd's share of every job, and for
-jobs that start a unit, the manager's measure of the whole and what the unit itself tells.
+Two public signals tell how long jobs took: the agent's measure of systemd's share of every job,
+and for jobs that start a unit, the manager's measure of the whole and what the unit itself tells.
+They come only while the public has switched them on, whoever else makes the agents measure.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hirte.dbus.ports import Timers
     from hirte.dbus.publisher import Publisher
     from hirte.manager.jobs import Job
+    from hirte.manager.latency import JobTimes
     from hirte.manager.node import Node
 
 PATH = "metrics"
@@ -31,10 +33,16 @@ _U64 = 1 << 64
 
 
 class Metrics:
-    """The switch, and the signals that it lets through."""
+    """The switch, and the signals that it lets through.
+
+    `times` is set before the first agent comes, and for good, if the OpenMetrics text is wanted:
+    then the agents measure all the time.
+    """
 
     def __init__(self, nodes: Mapping[str, Node], publisher: Publisher, timers: Timers) -> None:
         self.enabled = False
+        self.times: JobTimes | None = None
+        self._enabled_us = 0
         self._nodes = nodes
         self._publisher = publisher
         self._timers = timers
@@ -45,6 +53,7 @@ class Metrics:
             call.fail(errors.INCONSISTENT_MESSAGE, "Metrics are enabled already")
             return
         self.enabled = True
+        self._enabled_us = self._timers.monotonic_us()
         self._publisher.export(PATH, self, "Metrics")
         self._switch_agents("EnableMetrics")
         call.reply()
@@ -59,30 +68,49 @@ class Metrics:
         self._switch_agents("DisableMetrics")
         call.reply()
 
+    @property
+    def _measuring(self) -> bool:
+        return self.enabled or self.times is not None
+
     def _switch_agents(self, member: str) -> None:
+        if self.times is not None:
+            return
         for node in self._nodes.values():
             if node.link:
                 node.link.send(member)
 
     def node_online(self, node: Node) -> None:
         """Switch the metrics of an agent on that has just registered."""
-        if self.enabled and node.link:
+        if self._measuring and node.link:
             node.link.send("EnableMetrics")
 
     def now(self) -> int:
-        """Return the time at which a request came, in microseconds; 0 while switched off."""
-        return self._timers.monotonic_us() if self.enabled else 0
+        """Return the time in microseconds; 0 while nobody measures."""
+        return self._timers.monotonic_us() if self._measuring else 0
 
     def agent_job(self, node: Node, message: Message) -> None:
         """Take an agent's AgentJobMetrics."""
+        if not self._measuring:
+            return
+        unit, method, micros = message.expect(internal.JOB_METRICS)
+        if self.times:
+            self.times.measured(node, unit, method, micros)
         if self.enabled:
-            unit, method, micros = message.expect(internal.JOB_METRICS)
             self._emit("AgentJobMetrics", lambda dialect: (node.name, unit, method, micros))
 
-    def job_done(self, job: Job) -> None:
-        """Tell how long a job took that started a unit, after it was removed."""
+    def job_done(self, job: Job, done_us: int) -> None:
+        """Take the times of a job that was removed; the news of its end came at `done_us`."""
+        if self.times:
+            now = self._timers.monotonic_us()
+            job.manager_us += now - done_us
+            self.times.ended(job, now - job.requested_us)
+        # The public hears of those only that were requested after its switch.
+        if self.enabled and job.kind == "start" and job.requested_us >= self._enabled_us:
+            self._measure_start(job)
+
+    def _measure_start(self, job: Job) -> None:
         link = job.node.link
-        if not self.enabled or job.kind != "start" or not job.requested_us or not link:
+        if link is None:
             return
         measured = self._timers.monotonic_us() - job.requested_us
         times: list[int] = []

@@ -17,8 +17,8 @@ class Node:
     """A node of the configuration. `link` is its agent's connection while it is online."""
 
     __slots__ = (
-        "jobs", "last_seen_monotonic_us", "last_seen_us", "link", "name", "path", "selinux",
-        "watches",
+        "jobs", "last_seen_monotonic_us", "last_seen_us", "link", "name", "path", "registrations",
+        "selinux", "watches",
     )  # fmt: skip
 
     def __init__(self, name: str, selinux: str = "") -> None:
@@ -28,6 +28,7 @@ class Node:
         self.link: Link | None = None
         self.jobs: dict[int, Job] = {}
         self.watches: dict[str, Watch] = {}
+        self.registrations = 0
         self.last_seen_us = 0
         self.last_seen_monotonic_us = 0
 

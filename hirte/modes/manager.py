@@ -82,6 +82,8 @@ class _Process:
                 tcp_options(settings),
                 self._accept,
             )
+            if settings.metrics_socket:
+                self._open_metrics_socket(settings.metrics_socket)
         except (ActivationError, ListenError) as error:
             self._daemon.fail(str(error))
             return
@@ -97,6 +99,22 @@ class _Process:
             return
         listener = Listener(
             self._daemon.loop, sock, tcp_options(self._settings), self._welcome, path
+        )
+        self._listeners.append(listener)
+
+    def _open_metrics_socket(self, path: str) -> None:
+        # Before the first agent comes, who is asked to measure when it registers.
+        from hirte.manager.openmetrics import CONTENT_TYPE, OpenMetrics
+        from hirte.runtime import http
+
+        view = OpenMetrics(self._manager, self._presence, self._daemon.loop)
+        server = http.Server(self._daemon.loop, CONTENT_TYPE, view.text)
+        listener = Listener(
+            self._daemon.loop,
+            private_socket(path),
+            tcp_options(self._settings),
+            server.accept,
+            path,
         )
         self._listeners.append(listener)
 

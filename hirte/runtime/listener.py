@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import errno
 import os
+import stat
 
 from hirte.runtime.stream import Stream
 
@@ -156,7 +157,8 @@ def unix_socket(path: str) -> _socket.socket:
         try:
             sock.bind(path)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
+            # Only a socket is a left-over: a wrong path must not cost somebody's file.
+            if error.errno != errno.EADDRINUSE or not stat.S_ISSOCK(os.lstat(path).st_mode):
                 raise
             os.unlink(path)
             sock.bind(path)

@@ -176,6 +176,7 @@ class _Loader:
                 settings.sources["node_name"] = HOST_NAME_SOURCE
             settings.check()
         if isinstance(settings, ManagerSettings):
+            settings.check()
             settings.nodes = self._configured_nodes(settings)
 
     def _fill(self, section: Section, given: Given) -> None:

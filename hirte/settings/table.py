@@ -181,6 +181,16 @@ class ManagerSettings(Settings):
         ("native", "compatible", "both"),
         compatible_default="compatible",
     )
+    metrics_socket = Text(
+        "MetricsSocket",
+        "path of a Unix socket that answers HTTP with OpenMetrics, to our user only; empty: none",
+        metavar="PATH",
+    )
+
+    def check(self) -> None:
+        """Raise ConfigError when a path depends on where the manager was started."""
+        if self.metrics_socket and not self.metrics_socket.startswith("/"):
+            raise ConfigError("MetricsSocket is no absolute path", self.sources["metrics_socket"])
 
 
 class AgentSettings(Settings):

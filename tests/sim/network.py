@@ -123,6 +123,10 @@ class End:
 
     # The Transport port
 
+    @property
+    def queued(self) -> int:
+        return sum(map(len, self._out))
+
     def security_context(self) -> str:
         return self.context
 

@@ -46,6 +46,9 @@ HEAVY = {
 # there is what the table says.
 LATE = {
     "hirte.settings.command_line": "a command line",
+    "hirte.manager.openmetrics": "a socket for metrics",
+    "hirte.manager.latency": "a socket for metrics",
+    "hirte.runtime.http": "a socket for metrics",
 }
 
 # The decisions never touch the world, or the simulator could not stand in for it. The protocol

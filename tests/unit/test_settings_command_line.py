@@ -122,6 +122,7 @@ def test_the_check_prints_values_and_sources():
         "HeartbeatInterval=0 ; built-in default",
         "NodeHeartbeatThreshold=6000 ; built-in default",
         "BusNames=native ; built-in default",
+        "MetricsSocket= ; built-in default",
         "LogLevel=DEBUG ; environment HIRTE_LOG_LEVEL",
         "LogTarget=journald ; built-in default",
         "LogIsQuiet=false ; built-in default",
