@@ -68,7 +68,8 @@ class Agent:
             self._publisher.speak(dialect, {"Agent": public_service(dialect)})
         self._publisher.export("", self, "Agent")
         systemd.on_signal = self._signalled
-        systemd.on_synced = self._synced
+        systemd.on_units = self.units.sync
+        systemd.on_jobs = self._take_jobs
 
     def shut_down(self) -> None:
         """Leave the manager and systemd; the caller then leaves the bus."""
@@ -82,8 +83,7 @@ class Agent:
         self.units.forget_subscriptions()
         self.jobs.forget()
 
-    def _synced(self, units: list[Any], jobs: list[Any]) -> None:
-        self.units.sync(units)
+    def _take_jobs(self, jobs: list[Any]) -> None:
         self.jobs.sync(jobs)
         on_ready, self.on_ready = self.on_ready, None
         if on_ready:

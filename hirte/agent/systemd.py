@@ -47,13 +47,14 @@ class Systemd:
     """systemd's Manager object and what lies below it.
 
     `over_bus` tells whether `dial` leads to a message bus or to systemd itself. The owner sets
-    `on_signal(message)`, `on_synced(units, jobs)` with the replies of ListUnits and ListJobs
-    after each connection, and `on_refused(why)` for a failure before the first one.
+    `on_signal(message)`; `on_units(units)` and then `on_jobs(jobs)` with the replies of ListUnits
+    and ListJobs after each connection; and `on_refused(why)` for a failure before the first one.
     """
 
     def __init__(self, dial: Dial, over_bus: bool, timers: Timers, log: Log) -> None:
         self.on_signal: Callable[[Message], None] | None = None
-        self.on_synced: Callable[[list[Any], list[Any]], None] | None = None
+        self.on_units: Callable[[list[Any]], None] | None = None
+        self.on_jobs: Callable[[list[Any]], None] | None = None
         self.on_refused: Callable[[str], None] | None = None
         self._dial = dial
         self._over_bus = over_bus
@@ -62,7 +63,6 @@ class Systemd:
         self._connection: Connection | None = None
         self._was_synced = False
         self._closed = False
-        self._units: list[Any] = []
 
     def start(self) -> None:
         """Connect; from now on there is always either a connection or an attempt."""
@@ -95,9 +95,9 @@ class Systemd:
         )
 
     def refresh(self) -> None:
-        """Ask for all units and jobs again; `on_synced` gets them."""
+        """Ask for all units and jobs again; `on_units` and `on_jobs` get them."""
         if self._connection is not None:
-            self.call("ListUnits", self._checked(self._list_jobs))
+            self.call("ListUnits", self._checked(self._take_units))
 
     def _dialled(self, connection: Connection | None, error: str) -> None:
         if connection is None:
@@ -122,20 +122,22 @@ class Systemd:
 
     def _subscribe(self, connection: Connection) -> None:
         self._connection = connection
+        if self.on_signal:
+            connection.on_signal = self.on_signal
         self.call("Subscribe", self._checked(lambda reply: self.refresh()))
 
-    def _list_jobs(self, reply: Message) -> None:
-        (self._units,) = reply.values()
-        self.call("ListJobs", self._checked(self._sync))
+    def _take_units(self, reply: Message) -> None:
+        # At once: signals that come before the next reply are newer than this list.
+        (units,) = reply.values()
+        if self.on_units:
+            self.on_units(units)
+        self.call("ListJobs", self._checked(self._take_jobs))
 
-    def _sync(self, reply: Message) -> None:
+    def _take_jobs(self, reply: Message) -> None:
         (jobs,) = reply.values()
-        units, self._units = self._units, []
         self._was_synced = True
-        if self._connection and self.on_signal:
-            self._connection.on_signal = self.on_signal
-        if self.on_synced:
-            self.on_synced(units, jobs)
+        if self.on_jobs:
+            self.on_jobs(jobs)
 
     def _checked(self, proceed: Callable[[Message], None]) -> Callable[[Message], None]:
         def answered(reply: Message) -> None:
