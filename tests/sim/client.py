@@ -22,7 +22,7 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
 class Heard:
-    """One thing that a client saw: `what` is call, answer or signal."""
+    """One thing that a client saw: `what` is call, answer, signal, lost or end."""
 
     __slots__ = ("at_us", "member", "number", "path", "values", "what")
 
@@ -99,9 +99,8 @@ class Client(Process):
         self.heard: list[Heard] = []
         self.asked: list[Asked] = []
         self.log = SimLog(self)
-        # What the contract's check must know: how many nodes the manager has, and whether it ends.
+        # What the check of the promises must know: how many nodes the manager has.
         self.nodes = 2
-        self.shutting_down = False
         self.connection: Connection | None = None
         self._bus: Bus | None = None
         self._connect()
@@ -202,6 +201,10 @@ class Client(Process):
         native = self.dialect.interface(interface)
         return self.call(path, PROPERTIES, "Get", "ss", native, self.dialect.member(name))
 
+    def expect_end(self) -> None:
+        """Take note that the manager is being told to end: the promises change."""
+        self._note("end", "", "", ())
+
     def relative(self, path: str) -> str:
         """Return an object path relative to the dialect's root."""
         return path[len(self.dialect.root) + 1 :]
@@ -223,3 +226,20 @@ class Client(Process):
     def results(self) -> dict[int, str]:
         """Return the results of ended jobs by their ids."""
         return {heard.values[0]: heard.values[4] for heard in self.signals("JobRemoved")}
+
+    def unit_table(self, node: str, units: list[str]) -> dict[str, tuple[str, str]]:
+        """Return the states of loaded units as a new monitor is told; takes some time."""
+        monitor = self.manager("CreateMonitor")
+        self.world.run(0.1)
+        path = self.relative(monitor.values[0])
+        interface = self.dialect.interface("Monitor")
+        self.call(path, interface, "SubscribeList", "sas", node, units)
+        self.world.run(0.3)
+        table = {
+            heard.values[1]: heard.values[2:4]
+            for heard in self.signals("UnitStateChanged")
+            if heard.values[4] == "virtual" and heard.path == path
+        }
+        self.call(path, interface, "Close")
+        self.world.run(0.1)
+        return table

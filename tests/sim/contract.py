@@ -34,11 +34,15 @@ class _Judge:
         self._manager_status = "down"
         # The manager's status that must be told next.
         self._due: tuple[str, Heard] | None = None
-        self._count: int | None = None
+        # At its end the manager tells its own status once, when all nodes are offline.
+        self._ending = False
 
     def follow(self) -> None:
         """Look at everything that was heard."""
         for heard in self._client.heard:
+            if heard.what == "end":
+                self._ending = True
+                continue
             if heard.what == "call":
                 self._open[heard.number] = self._calls[heard.number]
                 continue
@@ -122,8 +126,7 @@ class _Judge:
         nodes = self._client.nodes
         if nodes and ({before, after} & {0, nodes}):
             status = {0: "down", nodes: "up"}.get(after, "degraded")
-            # At its end the manager tells its own status once, when all nodes are offline.
-            if not self._client.shutting_down:
+            if not self._ending:
                 self._due = (status, heard)
 
     def _number_online(self) -> int:
@@ -131,7 +134,7 @@ class _Judge:
 
     def _told(self, heard: Heard, status: str) -> None:
         due, self._due = self._due, None
-        if self._client.shutting_down:
+        if self._ending and status == "down" and not self._number_online():
             return
         if due is None or due[0] != status:
             self._fault(heard, f"the manager's status was not due, or wrong: {due and due[0]}")

@@ -29,6 +29,8 @@ class Stranger(Process):
         self.got = b""
         self.lost_because = ""
         self.lost_at = 0.0
+        # For whoever has just been started.
+        world.run(0.01)
         Attempt(self, address, self._connected)
         world.until(lambda: self.end is not None)
 
@@ -63,6 +65,8 @@ class OddAgent(Process):
         self.replies: list[Message] = []
         self.lost_because = ""
         self.connection: Connection | None = None
+        # For whoever has just been started.
+        world.run(0.01)
         Attempt(self, address, self._connected)
         world.until(lambda: self.connection is not None and self.connection.ready)
 

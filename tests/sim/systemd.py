@@ -85,6 +85,8 @@ class FakeSystemd:
         self.ended: list[tuple[str, str, str]] = []
         # It takes calls and never answers them.
         self.mute = False
+        # What happens just before an answer to the method of that name is made; once.
+        self.before: dict[str, Callable[[], None]] = {}
         self._existing = existing
         self._last_job = 0
         self._log = SimLog(process)
@@ -136,11 +138,21 @@ class FakeSystemd:
         states = {"ActiveState": ("s", active), "SubState": ("s", sub), "FreezerState": ("s", "x")}
         self._changed(unit.path, "Unit", states)
 
+    def start_alone(self, name: str) -> None:
+        """Load and start a unit that no client asked for."""
+        self.set_state(self._load(name), "active", "running")
+
+    def end_all(self, result: str) -> None:
+        """End all jobs now."""
+        for job in list(self.jobs.values()):
+            self._end(job, result)
+
     # What is asked of it
 
     def _called(self, connection: Connection, message: Message) -> None:
         if self.mute:
             return
+        self.before.pop(message.member, lambda: None)()
         if message.interface == PROPERTIES:
             self._properties(connection, message)
         elif message.interface == f"{NAME}.Job":

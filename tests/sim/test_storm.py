@@ -8,7 +8,7 @@ import pytest
 
 from tests.sim.clock import SECOND
 from tests.sim.scenario import HEARTBEATS, NODES, Storm
-from tests.sim.world import World
+from tests.sim.world import UNITS, World
 
 SEEDS = range(24)
 # What the simulator must achieve on any machine; it is about ten times faster here.
@@ -20,6 +20,11 @@ def assert_all_came_back(storm: Storm) -> None:
     assert [(row[0], row[2]) for row in listed] == [(name, "online") for name in NODES]
     assert storm.client.changes(".", "Status")[-1] == "up"
     assert storm.world.jobs_left() == []
+    for name in NODES:
+        units = storm.world.hosts[name].systemd.units.values()
+        states = {unit.name: (unit.active, unit.sub) for unit in units}
+        assert storm.client.unit_table(name, UNITS) == states
+    storm.world.check()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
