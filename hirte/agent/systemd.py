@@ -35,6 +35,9 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 # Seconds between attempts to reach a systemd that is away. `daemon-reexec` takes about 0.1 s.
 RETRY = 0.1
 
+# libsystemd takes a longer object path for a broken message, and closes the connection.
+_PATH_LENGTH = 1 << 16
+
 # What the agent listens to when a bus daemon stands between; systemd's private socket sends all.
 _MATCHES = (
     f"type='signal',sender='{NAME}',path='{PATH}',interface='{MANAGER}'",
@@ -62,6 +65,7 @@ class Systemd:
         self._log = log
         self._connection: Connection | None = None
         self._was_synced = False
+        self._is_away = False
         self._closed = False
 
     def start(self) -> None:
@@ -89,6 +93,9 @@ class Systemd:
         if self._connection is None:
             on_reply(local_error(errors.FAILED, "systemd cannot be reached at the moment"))
             return
+        if len(path) > _PATH_LENGTH:
+            on_reply(local_error(errors.INVALID_ARGS, "The name is too long"))
+            return
         destination = NAME if self._over_bus else ""
         self._connection.call(
             path, interface, member, on_reply, signature, body, destination, order
@@ -102,6 +109,9 @@ class Systemd:
     def _dialled(self, connection: Connection | None, error: str) -> None:
         if connection is None:
             self._away(error)
+            return
+        if self._closed:
+            connection.close("shutdown")
             return
         connection.on_lost = self._lost
         connection.on_call = lambda call: connection.error(
@@ -136,6 +146,9 @@ class Systemd:
     def _take_jobs(self, reply: Message) -> None:
         (jobs,) = reply.values()
         self._was_synced = True
+        if self._is_away:
+            self._is_away = False
+            self._log.info("systemd is back")
         if self.on_jobs:
             self.on_jobs(jobs)
 
@@ -158,5 +171,7 @@ class Systemd:
         if not self._was_synced and self.on_refused:
             self.on_refused(f"cannot talk to systemd: {why}")
             return
-        self._log.info(f"systemd is away: {why}")
+        if not self._is_away:
+            self._is_away = True
+            self._log.info(f"systemd is away: {why}")
         self._timers.call_later(RETRY, self.start)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 REAL, VIRTUAL = "real", "virtual"
 WILDCARD = "*"
+# What the reference says of a state that is not known.
+INVALID = "invalid"
 
 _U32 = struct.Struct(NATIVE + "I")
 _UNIT_HEAD = encode("s", (UNIT,))
@@ -155,7 +157,8 @@ class Units:
                 self._tell_state(row, REAL)
 
     def _tell_state(self, row: Unit, reason: str) -> None:
-        body = encode("ssss", (row.name, row.active, row.sub, reason))
+        states = (row.active or INVALID, row.sub or INVALID)
+        body = encode("ssss", (row.name, *states, reason))
         self._emit("UnitStateChanged", "ssss", body)
 
     def _drop_if_useless(self, path: str, row: Unit) -> None:

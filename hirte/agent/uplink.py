@@ -150,7 +150,9 @@ class Uplink:
         if self.state != CONNECTED:
             self._retry()
         elif self._manager_is_silent():
-            self._drop("no heartbeat of the manager within the threshold")
+            reason = "no heartbeat within the threshold"
+            self._log.warning(f"Lost the connection to the manager: {reason}", PEER=self.address)
+            self._drop(reason)
             self._disconnected()
         elif self._settings.heartbeat_interval > 0:
             self.emit("Heartbeat")

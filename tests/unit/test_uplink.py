@@ -286,6 +286,9 @@ def test_a_manager_that_is_silent_for_longer_than_the_threshold_is_lost():
     assert agent.took() == [("Status", "offline")]
     assert agent.losses == 1
     assert agent.uplink.state == CONNECTING
+    assert agent.log.of("warning") == [
+        "Lost the connection to the manager: no heartbeat within the threshold"
+    ]
     agent.register()
 
 
