@@ -191,18 +191,24 @@ class ManagerProcess(Daemon):
 
 
 class AgentProcess(Daemon):
-    """`hirte agent` of a node whose name is its host's."""
+    """`hirte agent` of a node whose name is its host's.
 
-    def __init__(self, world: World, host: str, name: str, options: str) -> None:
+    `over_bus`: not as root, so that it reaches systemd over the bus.
+    """
+
+    def __init__(
+        self, world: World, host: str, name: str, options: str, over_bus: bool = False
+    ) -> None:
         super().__init__(world, host, name)
         path = AgentSettings.files["native"][1]
         lines = f"[hirte-agent]\nNodeName={host}\n{options}"
         self.settings = load(AgentSettings, [], {}, NoFiles(path, lines))
         dialects = CHOICES[self.settings.bus_names]
         presence = self.presence_as([dialect.agent_bus_name for dialect in dialects], 0)
+        address = BUS_ADDRESS if over_bus else SYSTEMD_ADDRESS
         systemd = Systemd(
-            lambda done: Dial(self, self.log, SYSTEMD_ADDRESS, done, "systemd", True),
-            False,
+            lambda done: Dial(self, self.log, address, done, "systemd", True),
+            over_bus,
             self,
             self.log,
         )

@@ -53,6 +53,7 @@ class Storm:
         self.client: Client = self.world.client()
         self.listener: Client = self.world.client()
         self.agents: dict[str, AgentProcess] = {name: self.world.agent(name) for name in NODES}
+        self.locals: dict[str, Client] = {name: self.world.agent_client(name) for name in NODES}
         self._end = self.world.now() + seconds
         self._supervise()
         self.world.run(1.0)
@@ -61,7 +62,7 @@ class Storm:
         """Start agents again that have ended, as the service's Restart=always does."""
         self.world.clock.after(RESTART_US, "supervisor", self._supervise)
         for name, agent in self.agents.items():
-            if not agent.alive:
+            if not agent.alive and self.world.hosts[name].listeners:
                 self.agents[name] = self.world.agent(name)
 
     def rage(self) -> World:
@@ -74,6 +75,9 @@ class Storm:
             host.cable.mend()
         for agent in self.agents.values():
             agent.thaw()
+        self.world.run(CALM_SECONDS)
+        for name in NODES:
+            self._switch(name, self.world.manager_address)
         self.world.run(CALM_SECONDS)
         for name in NODES:
             for number in range(4):
@@ -108,6 +112,12 @@ class Storm:
         self.client.node(self._name(), "GetUnitProperties", "ss", self._unit(), "")
         self.client.node(self._name(), "GetUnitProperty", "sss", self._unit(), "x", "SubState")
         self.client.node(self._name(), "SetLogLevel", "s", self.chance.choice(("DEBUG", "LOUD")))
+
+    def reload(self) -> None:
+        self.client.node(self._name(), "Reload")
+
+    def measure(self) -> None:
+        self.client.manager(self.chance.choice(("EnableMetrics", "DisableMetrics")))
 
     def watch(self) -> None:
         def made() -> None:
@@ -150,6 +160,50 @@ class Storm:
     def reexec(self) -> None:
         self.world.hosts[self._name()].systemd.reexec()
 
+    def hang(self) -> None:
+        systemd = self.world.hosts[self._name()].systemd
+        systemd.mute = True
+
+        def again() -> None:
+            # A systemd that hung has not heard anything: it is as if it were new.
+            systemd.mute = False
+            systemd.reexec()
+
+        self.manager.call_later(self.chance.random() * 40, again)
+
+    def leave(self) -> None:
+        """Send an agent to nowhere, and back."""
+        name = self._name()
+        self._switch(name, "unix:path=/nowhere")
+        home = self.world.manager_address
+        self.manager.call_later(self.chance.random() * 5, lambda: self._switch(name, home))
+
+    def _switch(self, name: str, address: str) -> None:
+        local = self.locals[name]
+        if local.connection is not None:
+            local.call("", local.dialect.interface("Agent"), "SwitchManager", "s", address)
+
+    def freeze_manager(self) -> None:
+        self.manager.freeze()
+        self.world.clock.after(self.chance.randrange(9_000_000), "thaw", self.manager.thaw)
+
+    def cut_manager(self) -> None:
+        cable = self.world.hosts[self.manager.host].cable
+        cable.cut()
+        self.manager.call_later(self.chance.random() * 12, cable.mend)
+
+    def power(self) -> None:
+        name = self._name()
+        host = self.world.hosts[name]
+        if host.listeners and host.cable.whole:
+            host.power_off()
+
+            def boot() -> None:
+                host.power_on()
+                self.locals[name] = self.world.agent_client(name)
+
+            self.manager.call_later(self.chance.random() * 20, boot)
+
     def no_bus(self) -> None:
         self.world.hosts[self._name()].restart_bus()
 
@@ -159,6 +213,8 @@ _ACTIONS: tuple[Callable[[Storm], None], ...] = (
     *[Storm.request] * 12,
     *[Storm.cancel] * 3,
     *[Storm.ask] * 3,
+    Storm.reload,
+    Storm.measure,
     Storm.watch,
     Storm.reset,
     Storm.cut,
@@ -167,6 +223,11 @@ _ACTIONS: tuple[Callable[[Storm], None], ...] = (
     Storm.freeze,
     Storm.reexec,
     Storm.no_bus,
+    Storm.hang,
+    Storm.leave,
+    Storm.freeze_manager,
+    Storm.cut_manager,
+    Storm.power,
 )
 
 

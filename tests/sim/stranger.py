@@ -30,7 +30,7 @@ class Stranger(Process):
         self.lost_because = ""
         self.lost_at = 0.0
         # For whoever has just been started.
-        world.run(0.01)
+        world.run(0.001)
         Attempt(self, address, self._connected)
         world.until(lambda: self.end is not None)
 
@@ -66,7 +66,7 @@ class OddAgent(Process):
         self.lost_because = ""
         self.connection: Connection | None = None
         # For whoever has just been started.
-        world.run(0.01)
+        world.run(0.001)
         Attempt(self, address, self._connected)
         world.until(lambda: self.connection is not None and self.connection.ready)
 

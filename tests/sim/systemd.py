@@ -16,14 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hirte.dbus.bus import Bus
 from hirte.dbus.connection import Connection
 from hirte.wire.encode import encode
 from hirte.wire.escape import escape, unescape
 from hirte.wire.message import Message
-from hirte.wire.sasl import Server
+from hirte.wire.sasl import Client, Server
 from tests.sim.busdaemon import GUID
 from tests.sim.clock import Event
-from tests.sim.network import End, Listener
+from tests.sim.network import Attempt, End, Listener
 from tests.sim.process import Process, SimLog
 
 NAME = "org.freedesktop.systemd1"
@@ -112,6 +113,35 @@ class FakeSystemd:
         connection.attach(end)
         end.start(connection)
         self._connections.append(connection)
+
+    def join(self, address: str) -> None:
+        """Be on the bus at `address` too, now and again whenever the bus was away."""
+
+        def later() -> None:
+            self.process.call_later(REEXEC_SECONDS, lambda: self.join(address))
+
+        def connected(end: End | None, error: str) -> None:
+            if end is None:
+                later()
+                return
+            connection = Connection(Client(), self.process, self._log, "the bus", True)
+
+            def owned(error: str) -> None:
+                assert not error, error
+                self._connections.append(connection)
+
+            def lost(reason: str) -> None:
+                self._forget(connection)
+                later()
+
+            bus = Bus(connection)
+            connection.on_call = lambda message: self._called(connection, message)
+            connection.on_lost = lost
+            connection.on_ready = lambda: bus.hello(lambda: bus.own(NAME, owned))
+            connection.attach(end)
+            end.start(connection)
+
+        Attempt(self.process, address, connected)
 
     def _forget(self, connection: Connection) -> None:
         if connection in self._connections:
@@ -248,6 +278,14 @@ class FakeSystemd:
         self._end(job, "canceled")
         connection.reply(call)
 
+    def _daemon_reload(self, connection: Connection, call: Message) -> None:
+        # Every unit is announced anew, without its state, between the two signals.
+        self._manager_signal("Reloading", "b", True)
+        for unit in self.units.values():
+            self._manager_signal("UnitNew", "so", unit.name, unit.path)
+        self._manager_signal("Reloading", "b", False)
+        connection.reply(call)
+
     # Units come and go
 
     def _load(self, name: str) -> Unit:
@@ -325,4 +363,5 @@ _METHODS: dict[str, Callable[..., None]] = {
     "StopUnit": FakeSystemd._stop,
     "RestartUnit": FakeSystemd._restart,
     "ReloadUnit": FakeSystemd._reload,
+    "Reload": FakeSystemd._daemon_reload,
 }

@@ -8,11 +8,13 @@ from hirte.api.dialect import COMPATIBLE, NATIVE
 from hirte.dbus import errors
 from hirte.dbus.connection import Connection
 from hirte.manager.link import REGISTER_TIMEOUT
+from hirte.manager.manager import UNREGISTERED_MAX
 from hirte.wire.message import ERROR, METHOD_RETURN, Message
 from tests.sim.conftest import Fleet
+from tests.sim.daemons import SOCKET_ADDRESS
 from tests.sim.scenario import HEARTBEATS, NODES
 from tests.sim.stranger import OddAgent, OddManager, Stranger
-from tests.sim.world import World
+from tests.sim.world import PRIMARY, World
 
 MANAGER = "tcp:host=10.0.0.1,port=842"
 OPENING = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"
@@ -249,3 +251,35 @@ def test_a_call_on_an_unregistered_connection_gets_an_error_not_an_effect(world:
     odd.say("Heartbeat")
     world.run(1.0)
     assert [reply.type for reply in odd.replies] == [ERROR] * 3
+
+
+@pytest.mark.parametrize(
+    ("context", "error"),
+    [
+        ("system_u:system_r:hirte_agent_t:s0", ""),
+        ("system_u:system_r:init_t:s0", errors.ACCESS_DENIED),
+        ("", errors.ACCESS_DENIED),
+    ],
+)
+def test_a_node_may_need_a_type_of_selinux(world: World, context: str, error: str) -> None:
+    node = "[node a]\nAllowed=true\nRequiredSelinuxContext=hirte_agent_t"
+    world.manager(node, nodes="")
+    world.on_connected = lambda one, other: setattr(other, "context", context)
+    odd = OddAgent(world, PRIMARY, SOCKET_ADDRESS)
+    odd.register("a")
+    world.run(1.0)
+    assert [reply.error_name for reply in odd.replies] == [error]
+
+
+def test_beyond_the_limit_the_newest_stranger_is_turned_away(world: World) -> None:
+    manager = world.manager(nodes="a")
+    world.host("somewhere")
+    strangers = [Stranger(world, "somewhere", MANAGER) for _ in range(3)]
+    world.run(1.0)
+    for _ in range(UNREGISTERED_MAX - len(strangers)):
+        Stranger(world, PRIMARY, SOCKET_ADDRESS)
+    newest = Stranger(world, PRIMARY, SOCKET_ADDRESS)
+    world.run(0.1)
+    assert newest.lost_because
+    assert not any(stranger.lost_because for stranger in strangers)
+    assert len(manager.ends) == len(("bus",)) + UNREGISTERED_MAX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.sim.client import Client
 from tests.sim.conftest import Fleet
 from tests.sim.scenario import HEARTBEATS
 from tests.sim.systemd import REEXEC_SECONDS
@@ -154,3 +155,47 @@ def test_without_systemd_an_agent_does_not_start(world: World) -> None:
     world.run(1.0)
     assert agent.exit_code == 1
     assert "cannot talk to systemd" in agent.log.lines[-1]
+
+
+def fleet_over_bus(world: World) -> Client:
+    """Start a manager and an agent that reaches systemd over the bus; return a client."""
+    world.manager(nodes="a")
+    client = world.client()
+    client.nodes = 1
+    world.host("a")
+    world.run(0.1)
+    world.agent("a", over_bus=True)
+    world.until(lambda: client.changes(".", "Status") == ["up"])
+    return client
+
+
+def test_an_agent_that_is_not_root_follows_systemd_over_the_bus(world: World) -> None:
+    client = fleet_over_bus(world)
+    client.start("a", "slow-0.service")
+    client.start("a", "fails-0.service")
+    ghost = client.start("a", "ghost.service")
+    world.run(5.0)
+    assert client.results() == {1: "done", 2: "failed"}
+    assert ghost.error == "NoSuchUnit"
+    assert client.unit_table("a", UNITS) == {
+        "slow-0.service": ("active", "running"),
+        "fails-0.service": ("failed", "failed"),
+    }
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_over_the_bus_too_every_job_ends_though_the_bus_is_restarted(seed: int) -> None:
+    world = World(seed)
+    client = fleet_over_bus(world)
+    for _ in range(12):
+        if world.chance.randrange(4) == 0:
+            world.hosts["a"].restart_bus(world.chance.random())
+        client.start("a", world.chance.choice([unit for unit in UNITS if "hangs" not in unit]))
+        world.run(world.chance.choice((0.0, 0.0003, 0.1, 1.0)))
+    world.run(20.0)
+    assert {heard.values[0] for heard in client.signals("JobNew")} == set(client.results())
+    units = world.hosts["a"].systemd.units.values()
+    states = {unit.name: (unit.active, unit.sub) for unit in units}
+    assert client.unit_table("a", UNITS) == states
+    assert world.jobs_left() == []
+    world.check()

@@ -32,6 +32,7 @@ UNITS = [
     for kind in ("quick", "slow", "fails", "hangs", "fragile")
     for number in range(4)
 ]
+PORT = 842
 # Longest time to wait for something that must come.
 PATIENCE = 120.0
 
@@ -58,6 +59,7 @@ class Host:
             BUS_ADDRESS: self.bus.listener,
             SYSTEMD_ADDRESS: self.systemd.listener,
         }
+        self.world.clock.after(0, self.name, lambda: self.systemd.join(BUS_ADDRESS))
 
     def spawn(self, process: Process) -> Process:
         """Let a process run here."""
@@ -121,10 +123,10 @@ class World:
         self.hosts[host].spawn(process)
         return process
 
-    def agent(self, name: str, options: str = "") -> AgentProcess:
-        """Start an agent on the host of that name."""
+    def agent(self, name: str, options: str = "", over_bus: bool = False) -> AgentProcess:
+        """Start an agent on the host of that name; it reaches systemd directly, or over the bus."""
         lines = f"ManagerHost={self.host(PRIMARY).ip}\n{options}"
-        process = AgentProcess(self, self.host(name).name, f"{name}/agent", lines)
+        process = AgentProcess(self, self.host(name).name, f"{name}/agent", lines, over_bus)
         self.hosts[name].spawn(process)
         return process
 
@@ -140,6 +142,17 @@ class World:
             self.until(lambda: client.connection is not None)
             self.run(0.01)
         return client
+
+    def agent_client(self, host: str) -> Client:
+        """Start a client of the agent on that host."""
+        client = self.client(host, settle=False)
+        client.service = client.dialect.agent_bus_name
+        return client
+
+    @property
+    def manager_address(self) -> str:
+        """Return the D-Bus address of the manager on the primary host."""
+        return f"tcp:host={self.ip(PRIMARY)},port={PORT}"
 
     # What the network asks
 
@@ -237,7 +250,7 @@ class World:
 
     def check(self) -> None:
         """Raise when something went wrong: a bug, a broken contract."""
-        for client in self.clients:
+        for client in [client for client in self.clients if client.alive]:
             self.faults += [f"{client.name}: {fault}" for fault in broken(client)]
         for host in self.hosts.values():
             for caller, serial in host.bus.open_calls:
