@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hirte.api.dialect import Dialect
 from hirte.dbus.bus import Bus
-from hirte.dbus.connection import Connection
+from hirte.dbus.connection import Connection, local_error
+from hirte.dbus.errors import NO_REPLY
 from hirte.wire.encode import encode
 from hirte.wire.escape import escape
 from hirte.wire.message import ERROR, Message
@@ -101,6 +102,8 @@ class Client(Process):
         self.log = SimLog(self)
         # What the check of the promises must know: how many nodes the manager has.
         self.nodes = 2
+        # Its bus was away, so it has not heard everything.
+        self.missed = False
         self.connection: Connection | None = None
         self._bus: Bus | None = None
         self._connect()
@@ -128,6 +131,7 @@ class Client(Process):
 
     def _lost(self, reason: str) -> None:
         self.connection = None
+        self.missed = True
         self._note("lost", reason, "", ())
         self._connect()
 
@@ -166,7 +170,9 @@ class Client(Process):
             self._note("answer", name, full, values, asked.number)
 
         def send() -> None:
-            assert self.connection is not None, "the client is not on the bus"
+            if self.connection is None:
+                answered(local_error(NO_REPLY, "not on the bus"))
+                return
             body = encode(signature, arguments)
             self.connection.call(full, interface, member, answered, signature, body, self.service)
 
@@ -229,6 +235,7 @@ class Client(Process):
 
     def unit_table(self, node: str, units: list[str]) -> dict[str, tuple[str, str]]:
         """Return the states of loaded units as a new monitor is told; takes some time."""
+        began_us = self.world.clock.now_us
         monitor = self.manager("CreateMonitor")
         self.world.run(0.1)
         path = self.relative(monitor.values[0])
@@ -238,7 +245,7 @@ class Client(Process):
         table = {
             heard.values[1]: heard.values[2:4]
             for heard in self.signals("UnitStateChanged")
-            if heard.values[4] == "virtual" and heard.path == path
+            if heard.values[4] == "virtual" and heard.path == path and heard.at_us > began_us
         }
         self.call(path, interface, "Close")
         self.world.run(0.1)

@@ -134,9 +134,10 @@ class _Judge:
 
     def _told(self, heard: Heard, status: str) -> None:
         due, self._due = self._due, None
-        if self._ending and status == "down" and not self._number_online():
-            return
-        if due is None or due[0] != status:
+        if self._ending:
+            if status == "down" and self._number_online():
+                self._fault(heard, "some nodes are not offline yet")
+        elif due is None or due[0] != status:
             self._fault(heard, f"the manager's status was not due, or wrong: {due and due[0]}")
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from hirte.api.dialect import NATIVE, Dialect
 from tests.sim.client import Client
+from tests.sim.clock import SECOND
 from tests.sim.daemons import AgentProcess, ManagerProcess
 from tests.sim.world import UNITS, World
 
@@ -46,35 +48,54 @@ def twenty_jobs(seed: int) -> World:
 class Storm:
     """Random requests and random faults, then calm."""
 
-    def __init__(self, seed: int, seconds: float = 60.0, options: str = HEARTBEATS) -> None:
+    def __init__(
+        self,
+        seed: int,
+        seconds: float = 60.0,
+        options: str = HEARTBEATS,
+        of_b: str = "",
+        listener: Dialect = NATIVE,
+    ) -> None:
         self.world = World(seed)
         self.chance = self.world.chance
+        self._options = options
         self.manager: ManagerProcess = self.world.manager(options)
         self.client: Client = self.world.client()
-        self.listener: Client = self.world.client()
-        self.agents: dict[str, AgentProcess] = {name: self.world.agent(name) for name in NODES}
+        self.listener: Client = self.world.client(dialect=listener)
+        self._agent_options = {"a": "", "b": of_b}
+        self.agents: dict[str, AgentProcess] = {name: self._agent(name) for name in NODES}
         self.locals: dict[str, Client] = {name: self.world.agent_client(name) for name in NODES}
         self._end = self.world.now() + seconds
         self._supervise()
         self.world.run(1.0)
 
     def _supervise(self) -> None:
-        """Start agents again that have ended, as the service's Restart=always does."""
+        """Start again what has ended, as the services' Restart=always does."""
         self.world.clock.after(RESTART_US, "supervisor", self._supervise)
+        if not self.manager.alive:
+            self.manager = self.world.manager(self._options)
         for name, agent in self.agents.items():
             if not agent.alive and self.world.hosts[name].listeners:
-                self.agents[name] = self.world.agent(name)
+                self.agents[name] = self._agent(name)
+
+    def _agent(self, name: str) -> AgentProcess:
+        return self.world.agent(name, self._agent_options[name])
+
+    @property
+    def over(self) -> bool:
+        """Tell whether no more faults are to come."""
+        return self.world.now() >= self._end
 
     def rage(self) -> World:
         """Let it happen, and wait until all is quiet."""
-        while self.world.now() < self._end:
+        while not self.over:
             action = self.chance.choice(_ACTIONS)
             action(self)
             self.world.run(self.chance.choice((0.0, 0.0005, 0.01, 0.3, 2.0)) * self.chance.random())
         for host in self.world.hosts.values():
             host.cable.mend()
-        for agent in self.agents.values():
-            agent.thaw()
+        for daemon in (self.manager, *self.agents.values()):
+            daemon.thaw()
         self.world.run(CALM_SECONDS)
         for name in NODES:
             self._switch(name, self.world.manager_address)
@@ -86,6 +107,10 @@ class Storm:
         self.client.manager("ListNodes")
         self.world.run(1.0)
         return self.world
+
+    def _later(self, seconds: int, callback: Callable[[], None]) -> None:
+        """Let something happen at some time in the next seconds."""
+        self.world.clock.after(self.chance.randrange(seconds * SECOND), "storm", callback)
 
     def _name(self) -> str:
         return self.chance.choice(NODES)
@@ -142,7 +167,7 @@ class Storm:
         host = self.world.hosts[self._name()]
         if host.cable.whole:
             host.cable.cut()
-            self.manager.call_later(self.chance.random() * 20, host.cable.mend)
+            self._later(20, host.cable.mend)
 
     def kill(self) -> None:
         self.agents[self._name()].kill()
@@ -155,7 +180,7 @@ class Storm:
     def freeze(self) -> None:
         agent = self.agents[self._name()]
         agent.freeze()
-        self.manager.call_later(self.chance.random() * 10, agent.thaw)
+        self._later(10, agent.thaw)
 
     def reexec(self) -> None:
         self.world.hosts[self._name()].systemd.reexec()
@@ -169,14 +194,14 @@ class Storm:
             systemd.mute = False
             systemd.reexec()
 
-        self.manager.call_later(self.chance.random() * 40, again)
+        self._later(40, again)
 
     def leave(self) -> None:
         """Send an agent to nowhere, and back."""
         name = self._name()
         self._switch(name, "unix:path=/nowhere")
         home = self.world.manager_address
-        self.manager.call_later(self.chance.random() * 5, lambda: self._switch(name, home))
+        self._later(5, lambda: self._switch(name, home))
 
     def _switch(self, name: str, address: str) -> None:
         local = self.locals[name]
@@ -185,12 +210,21 @@ class Storm:
 
     def freeze_manager(self) -> None:
         self.manager.freeze()
-        self.world.clock.after(self.chance.randrange(9_000_000), "thaw", self.manager.thaw)
+        self._later(9, self.manager.thaw)
+
+    def kill_manager(self) -> None:
+        self.manager.kill()
+
+    def end_manager(self) -> None:
+        if self.manager.alive and not self.manager.frozen:
+            for client in (self.client, self.listener):
+                client.expect_end()
+            self.manager.terminate()
 
     def cut_manager(self) -> None:
         cable = self.world.hosts[self.manager.host].cable
         cable.cut()
-        self.manager.call_later(self.chance.random() * 12, cable.mend)
+        self._later(12, cable.mend)
 
     def power(self) -> None:
         name = self._name()
@@ -202,7 +236,7 @@ class Storm:
                 host.power_on()
                 self.locals[name] = self.world.agent_client(name)
 
-            self.manager.call_later(self.chance.random() * 20, boot)
+            self._later(20, boot)
 
     def no_bus(self) -> None:
         self.world.hosts[self._name()].restart_bus()
@@ -226,6 +260,8 @@ _ACTIONS: tuple[Callable[[Storm], None], ...] = (
     Storm.hang,
     Storm.leave,
     Storm.freeze_manager,
+    Storm.kill_manager,
+    Storm.end_manager,
     Storm.cut_manager,
     Storm.power,
 )

@@ -11,7 +11,7 @@ from hirte.wire.limits import MESSAGE_BYTES
 from tests.sim.conftest import Fleet
 from tests.sim.network import End
 from tests.sim.scenario import HEARTBEATS, NODES, Storm
-from tests.sim.test_jobs import story
+from tests.sim.test_jobs import story, words
 from tests.sim.test_links import MOMENT, TICK
 from tests.sim.world import World
 
@@ -147,10 +147,13 @@ def test_a_manager_that_ends_in_the_middle_of_it_all_answers_everybody(seed: int
         storm.ask()
         world.run(0.03 * (number % 3))
     world.run(40.0)
-    ended = {heard.values[0] for heard in storm.client.signals("JobRemoved")}
-    begun = {heard.values[0] for heard in storm.client.signals("JobNew")}
+    told_to_end = [heard.what for heard in storm.client.heard].index("end")
+    members = [heard.member for heard in storm.client.heard]
+    life = storm.client.heard[: members.index("NameOwnerChanged", told_to_end)]
+    begun = {heard.values[0] for heard in life if heard.member == "JobNew"}
+    ended = {heard.values[0] for heard in life if heard.member == "JobRemoved"}
     assert begun == ended
-    assert storm.client.changes(".", "Status")[-1] == "down"
+    assert words(life[-1]) == ". Status=down"
     world.check()
 
 

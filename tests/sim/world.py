@@ -67,10 +67,14 @@ class Host:
         return process
 
     def restart_bus(self, seconds: float = 0.2) -> None:
-        """Restart the bus daemon; for a while it is not there."""
+        """Restart the bus daemon, if it is there; for a while it is not."""
+        if not self.bus.process.alive:
+            return
         self.bus.process.kill()
 
         def back() -> None:
+            if not self.listeners:
+                return  # the power is off
             self.bus = BusDaemon(self.spawn(Process(self.world, self.name, f"{self.name}/bus")))
             self.listeners[BUS_ADDRESS] = self.bus.listener
 
@@ -250,7 +254,7 @@ class World:
 
     def check(self) -> None:
         """Raise when something went wrong: a bug, a broken contract."""
-        for client in [client for client in self.clients if client.alive]:
+        for client in [one for one in self.clients if one.alive and not one.missed]:
             self.faults += [f"{client.name}: {fault}" for fault in broken(client)]
         for host in self.hosts.values():
             for caller, serial in host.bus.open_calls:
