@@ -56,12 +56,12 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    print(table(rows))
+    print(f"{table(rows)}\n{_load()} after, the fleet's own included")
     return 0
 
 
 def _measure(names: list[str], quick: bool) -> Iterator[Row]:
-    print(f"{platform.release()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.2f} before")
+    print(f"{platform.release()}, {os.cpu_count()} CPUs, {_load()} before", flush=True)
     with Fleet() as fleet:
         measured = Setup(fleet)
         for name, measurement in MEASUREMENTS.items():
@@ -74,6 +74,10 @@ def _measure(names: list[str], quick: bool) -> Iterator[Row]:
                 yield Row(name, "", "", "", "", "failed", 0)
                 print(f"{name}: {error}\n{measured.journal()}", file=sys.stderr)
             print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+
+
+def _load() -> str:
+    return f"load {os.getloadavg()[0]:.2f}"
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
