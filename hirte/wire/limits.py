@@ -44,3 +44,7 @@ CACHE_NAME_BYTES = 1024
 # up to 300 bytes of memory for each of its own, so a peer can make the tables grow to 2 MiB.
 CACHE_SIGNATURES = 128
 CACHE_SIGNATURE_BYTES = 48
+# Entries of the table that remembers whole headers, and the longest that is worth it: together at
+# most 400 KiB, if a peer tries hard; an idle fleet needs a few dozen of 150 bytes.
+CACHE_HEADERS = 512
+CACHE_HEADER_BYTES = 512

@@ -13,7 +13,13 @@ import struct
 from hirte.wire.decode import decode, skip_variant
 from hirte.wire.encode import NATIVE
 from hirte.wire.errors import PeerError
-from hirte.wire.limits import CACHE_ENTRIES, CACHE_NAME_BYTES, HEADER_FIELDS_BYTES
+from hirte.wire.limits import (
+    CACHE_ENTRIES,
+    CACHE_HEADER_BYTES,
+    CACHE_HEADERS,
+    CACHE_NAME_BYTES,
+    HEADER_FIELDS_BYTES,
+)
 from hirte.wire.names import is_bus_name, is_interface, is_member, is_object_path
 from hirte.wire.signature import parse as parse_signature
 
@@ -67,6 +73,9 @@ _REQUIRED = {
     SIGNAL: ("path", "interface", "member"),
 }
 
+# Whole headers, because most messages are signals of the same few objects: six for each start of
+# a unit differ in their bodies alone.
+_known_headers: dict[tuple[str, bytes], tuple[str, str, str, str, str, str, str]] = {}
 _known: dict[tuple[int, bytes], str] = {}
 
 
@@ -146,16 +155,36 @@ def parse(data: bytes, start: int, size: int) -> Message:
     _, kind, flags, _, body_size, serial, fields_size = _FIXED[data[start]].unpack_from(data, start)
     message = Message(kind, flags, serial, order)
     fields_end = start + FIXED_BYTES + fields_size
-    try:
-        _read_fields(message, data[start + FIXED_BYTES : fields_end], _U32[order])
-    except (struct.error, IndexError) as error:
-        raise PeerError("the header ends inside a field") from error
+    fields = data[start + FIXED_BYTES : fields_end]
+    known = _known_headers.get((order, fields))
+    if known is not None:
+        (
+            message.path, message.interface, message.member, message.error_name,
+            message.destination, message.sender, message.signature,
+        ) = known  # fmt: skip
+    else:
+        _read_header(message, fields)
     body_start = start + size - body_size
     if data[fields_end:body_start].strip(b"\0"):
         raise PeerError("padding is not zero")
     message.body = data[body_start : start + size]
     _check_required(message)
     return message
+
+
+def _read_header(message: Message, fields: bytes) -> None:
+    try:
+        _read_fields(message, fields, _U32[message.order])
+    except (struct.error, IndexError) as error:
+        raise PeerError("the header ends inside a field") from error
+    if message.reply_serial or len(fields) > CACHE_HEADER_BYTES:
+        return
+    if len(_known_headers) >= CACHE_HEADERS:
+        _known_headers.clear()
+    _known_headers[message.order, fields] = (
+        message.path, message.interface, message.member, message.error_name,
+        message.destination, message.sender, message.signature,
+    )  # fmt: skip
 
 
 def _read_fields(message: Message, data: bytes, u32: struct.Struct) -> None:
