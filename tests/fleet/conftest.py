@@ -21,7 +21,7 @@ _last_words: list[tuple[str, str]] = []
 @pytest.fixture
 def fleet() -> Iterator[Fleet]:
     """A fleet without nodes, for one test."""
-    with _open_fleet() as made:
+    with open_fleet() as made:
         yield made
 
 
@@ -32,7 +32,7 @@ def trio() -> Iterator[Fleet]:
     A test leaves it as it found it. One that cuts, kills or reconfigures takes `fleet` and
     `deploy`: that costs a second.
     """
-    with _open_fleet() as made:
+    with open_fleet() as made:
         try:
             deploy(made, *TRIO)
         except Exception:
@@ -42,7 +42,8 @@ def trio() -> Iterator[Fleet]:
 
 
 @contextmanager
-def _open_fleet() -> Iterator[Fleet]:
+def open_fleet() -> Iterator[Fleet]:
+    """A fleet without nodes, whose journals are shown when a test fails."""
     with Fleet() as made:
         _alive.append(made)
         try:
