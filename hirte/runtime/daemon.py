@@ -63,9 +63,11 @@ class Daemon:
             return
         self._stopping = True
         self._notifier.stopping()
-        if self.on_stop:
-            self.on_stop()
-        self.loop.stop()
+        try:
+            if self.on_stop:
+                self.on_stop()
+        finally:
+            self.loop.stop()
 
     def _hangup(self) -> None:
         self.log.info("SIGHUP is ignored: the configuration is read at the start only")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hirte.dbus.connection import Connection
 from hirte.runtime.resolve import resolve
 from hirte.runtime.stream import connect
@@ -33,7 +35,8 @@ def system_bus(environ: Mapping[str, str]) -> str:
 def user_bus(environ: Mapping[str, str]) -> str:
     """Return the address of the user's bus, as sd_bus_open_user(3) finds it."""
     address = environ.get("DBUS_SESSION_BUS_ADDRESS")
-    return address or f"unix:path={environ.get('XDG_RUNTIME_DIR', '/run/user')}/bus"
+    directory = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    return address or str(Address(path=f"{directory}/bus"))
 
 
 class Dial:

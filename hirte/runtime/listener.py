@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     OnStream = Callable[[Stream, bool], None]
 
-# Seconds of rest when the process has run out of descriptors.
+# Seconds of rest when nothing can be accepted, mostly because descriptors or memory have run out.
 _REST = 0.5
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 
 # Connections taken in one turn of the loop; the rest waits in the kernel for the next turn, so
 # that a thousand agents that come at once do not hold up those that are there.
@@ -61,7 +62,9 @@ class Listener:
         if self._own_path:
             try:
                 os.unlink(self._own_path)
-            except FileNotFoundError:
+            except OSError:
+                # What is left over does no harm, the next start replaces it; an exception here
+                # would keep the rest from ending in order.
                 return
 
     def _accept(self) -> None:
@@ -71,14 +74,13 @@ class Listener:
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
-                    raise
-                # No descriptors or memory left: try again when others may have ended, rather
-                # than spin on a socket that stays readable.
+                # Try again when others may have ended, rather than spin on a socket that stays
+                # readable.
                 self._loop.remove_reader(self._socket.fileno())
                 self._loop.call_later(_REST, self._resume)
+                if error.errno not in _EXHAUSTED:
+                    raise
                 return
-            os.set_inheritable(fd, False)
             sock = _socket.socket(self._socket.family, self._socket.type, 0, fileno=fd)
             if not self._unix:
                 self._options.apply(sock)
@@ -165,5 +167,5 @@ def unix_socket(path: str) -> _socket.socket:
         sock.listen(_socket.SOMAXCONN)
     except OSError as error:
         sock.close()
-        raise ListenError(f"cannot listen on {path}: {error.strerror}") from error
+        raise ListenError(f"cannot listen on {path}: {error.strerror or error}") from error
     return sock

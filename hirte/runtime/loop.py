@@ -136,7 +136,7 @@ class Loop:
         for number in self._wakeup.recv(512):
             callback = self._signals.get(number)
             if callback is not None:
-                callback()
+                self._guard(callback)
 
     # Running
 
