@@ -218,7 +218,7 @@ class Manager:
         for node in self.nodes.values():
             link = node.link
             if link is not None:
-                link.node = None
+                link.on_lost = None
                 link.connection.close("shutdown", (errors.FAILED, "Request cancelled"))
                 node.link = None
                 self.online -= 1
