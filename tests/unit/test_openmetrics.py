@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from hirte import __version__
 from hirte.api.dialect import NATIVE
+from hirte.manager.counters import OTHER, REFUSALS, RESULTS
 from hirte.manager.latency import AGENT, BUCKETS_US, MANAGER, SYSTEMD, Histogram
 from hirte.manager.openmetrics import FAMILIES, OpenMetrics, escape, labels
 from tests.unit.managed import MANAGER as MANAGER_INTERFACE
@@ -14,6 +18,7 @@ from tests.unit.managed import NODE, World
 from tests.unit.talk import E
 
 METRICS = "org.containers.hirte.Metrics"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
 
 class Watched(World):
@@ -77,6 +82,13 @@ def test_the_text_keeps_to_the_standard(world):
         assert family.name.startswith("hirte_")
         assert family.documentation.endswith(".")
         assert family.name.endswith(family.unit)
+
+
+def test_the_document_tells_of_every_family_and_label_and_of_nothing_else():
+    text = DOCUMENT.read_text("utf-8")
+    named = re.findall(r"`(hirte_\w+)`", "".join(re.findall(r"(?m)^\| `hirte_.*?\|", text)))
+    assert named == [name for name, *_ in FAMILIES]
+    assert [word for word in (*RESULTS, OTHER, *REFUSALS) if f"`{word}`" not in text] == []
 
 
 def test_a_label_says_what_the_name_says(world):
