@@ -474,3 +474,11 @@ def test_this_host_is_asked_by_default(tmp_path):
     assert settings.node_name
     with pytest.raises(ConfigError, match="Is a directory"):
         load(AgentSettings, ["-c", str(tmp_path)], {})
+
+
+def test_a_path_must_not_depend_on_where_the_manager_starts():
+    assert admin("[hirte]\nMetricsSocket=/run/m").metrics_socket == "/run/m"
+    assert admin("[hirte]\nMetricsSocket=").metrics_socket == ""
+    with pytest.raises(ConfigError) as caught:
+        admin("[hirte]\nMetricsSocket=run/m")
+    assert str(caught.value) == f"{ADMIN}:2: MetricsSocket is no absolute path"
