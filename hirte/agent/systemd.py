@@ -15,7 +15,7 @@ from hirte.wire.message import ERROR, Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from hirte.dbus.connection import Connection
@@ -56,7 +56,7 @@ class Systemd:
 
     def __init__(self, dial: Dial, over_bus: bool, timers: Timers, log: Log) -> None:
         self.on_signal: Callable[[Message], None] | None = None
-        self.on_units: Callable[[list[Any]], None] | None = None
+        self.on_units: Callable[[Iterable[Any]], None] | None = None
         self.on_jobs: Callable[[list[Any]], None] | None = None
         self.on_refused: Callable[[str], None] | None = None
         self._dial = dial
@@ -138,9 +138,8 @@ class Systemd:
 
     def _take_units(self, reply: Message) -> None:
         # At once: signals that come before the next reply are newer than this list.
-        (units,) = reply.values()
         if self.on_units:
-            self.on_units(units)
+            self.on_units(reply.each())
         self.call("ListJobs", self._checked(self._take_jobs))
 
     def _take_jobs(self, reply: Message) -> None:

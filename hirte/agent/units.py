@@ -7,6 +7,7 @@ its unit is neither loaded nor subscribed. Rows follow systemd also while no man
 from __future__ import annotations
 
 import struct
+from sys import intern
 
 from hirte.agent.systemd import UNIT, UNIT_PATH
 from hirte.wire.encode import NATIVE, encode
@@ -16,7 +17,7 @@ from hirte.wire.splice import array_behind, native_body, skip_strings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     # Sends a signal of the internal agent interface: name, signature, body.
@@ -100,7 +101,7 @@ class Units:
 
     # systemd tells
 
-    def sync(self, units: list[Any]) -> None:
+    def sync(self, units: Iterable[Any]) -> None:
         """Take the whole of ListUnits, after a (re)connection to systemd."""
         present = {}
         for name, _, _, active, sub, _, path, *_ in units:
@@ -151,6 +152,8 @@ class Units:
             self._emit("UnitPropertiesChanged", "ssa{sv}", changed)
 
     def _update(self, row: Unit, active: str, sub: str) -> None:
+        # The same few words for all units: keep one copy of each.
+        active, sub = intern(active), intern(sub)
         if (active, sub) != (row.active, row.sub):
             row.active, row.sub = active, sub
             if row.subscribed or self._all:

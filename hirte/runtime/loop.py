@@ -9,9 +9,9 @@ Rules of this file:
 
 from __future__ import annotations
 
+import _heapq
 import _signal  # type: ignore[import-not-found]
 import _socket
-import heapq
 import selectors
 import time
 
@@ -70,7 +70,7 @@ class Loop:
         """Call `callback` once, `delay` seconds from now; equal times keep their order."""
         timer = Timer(self.now() + delay, callback)
         self._timer_count += 1
-        heapq.heappush(self._timers, (timer.due, self._timer_count, timer))
+        _heapq.heappush(self._timers, (timer.due, self._timer_count, timer))
         return timer
 
     def at_turn_end(self, callback: Callback) -> None:
@@ -167,7 +167,7 @@ class Loop:
         if self._turn_end:
             return 0.0
         while self._timers and self._timers[0][2].callback is None:
-            heapq.heappop(self._timers)
+            _heapq.heappop(self._timers)
         if not self._timers:
             return None
         return max(0.0, self._timers[0][0] - self.now())
@@ -177,7 +177,7 @@ class Loop:
             return
         now = self.now()
         while self._timers and self._timers[0][0] <= now:
-            timer = heapq.heappop(self._timers)[2]
+            timer = _heapq.heappop(self._timers)[2]
             callback, timer.callback = timer.callback, None
             if callback is not None:
                 self._guard(callback)

@@ -17,6 +17,7 @@ from hirte.wire.signature import ALIGNMENT, parse, parse_single
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Callable
 
     from hirte.wire.signature import Type
@@ -44,6 +45,22 @@ def decode(signature: str, body: bytes, order: str) -> tuple[Any, ...]:
     if cursor.position != len(body):
         raise PeerError("bytes are left over behind the last value")
     return tuple(values)
+
+
+def decode_each(signature: str, body: bytes, order: str) -> Iterator[Any]:
+    """Yield the elements of the one array, of anything but dict entries, that `body` holds.
+
+    Only one element is in memory at a time. Raises PeerError, perhaps after the first elements.
+    """
+    kind = parse_single(signature)
+    cursor = _Cursor(body, order)
+    size = cursor.length()
+    cursor.align(ALIGNMENT[kind[1][0]])
+    if kind[0] != "a" or cursor.position + size != cursor.end:
+        raise PeerError("the body is not one array")
+    read = _READERS[kind[1][0]]
+    while cursor.position < cursor.end:
+        yield read(cursor, kind[1], 1)
 
 
 def skip_variant(data: bytes, position: int, order: str) -> int:

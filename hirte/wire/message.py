@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 
-from hirte.wire.decode import decode, skip_variant
+from hirte.wire.decode import decode, decode_each, skip_variant
 from hirte.wire.encode import NATIVE
 from hirte.wire.errors import PeerError
 from hirte.wire.limits import (
@@ -25,6 +25,7 @@ from hirte.wire.signature import parse as parse_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Callable
 
 METHOD_CALL, METHOD_RETURN, ERROR, SIGNAL = 1, 2, 3, 4
@@ -108,6 +109,10 @@ class Message:
     def values(self) -> tuple[Any, ...]:
         """Return the decoded body. Raises PeerError."""
         return decode(self.signature, self.body, self.order)
+
+    def each(self) -> Iterator[Any]:
+        """Yield the elements of the one array that the body holds. Raises PeerError."""
+        return decode_each(self.signature, self.body, self.order)
 
     def expect(self, signature: str) -> tuple[Any, ...]:
         """Return the decoded body of a message that must have `signature`. Raises PeerError."""
