@@ -25,6 +25,7 @@ MODES = {
     "manager": ("hirte.modes.manager", "offers the interface to all nodes; on the primary node"),
     "agent": ("hirte.modes.agent", "drives the systemd of its node; on every managed node"),
     "ctl": ("hirte.modes.ctl", "the administrator's tool"),
+    "online": ("hirte.modes.online", "tells whether an agent, a node or the system is online"),
 }
 
 # Names to be called by, beside hirte-<mode>. By those of Eclipse BlueChi, hirte is its programs.
@@ -32,6 +33,7 @@ NAMES = {
     "hirtectl": "ctl",
     "bluechi-controller": "manager",
     "bluechi-agent": "agent",
+    "bluechi-is-online": "online",
 }
 
 EXIT_USAGE = 2

@@ -9,10 +9,14 @@ from hirte.ctl.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hirte.client.job import Job
     from hirte.ctl.request import Request
 
 # Verb -> the Node's method.
 _METHODS = {kind: method for method, kind in JOB_TYPES.items()}
+
+# What systemd does with other jobs that stand in the way: the new one takes their place.
+_MODE = "replace"
 
 _DONE = "done"
 # What systemd's words for the end of a job mean, see org.freedesktop.systemd1(5).
@@ -34,10 +38,10 @@ def control(request: Request) -> int:
     """Do what the verb says to the unit, print the result; only `done` is a success."""
     node, word = request.words
     verb, unit = request.verb.name, unit_name(word)
-    jobs = request.manager.jobs()
+    reach = request.manager.node(node)
     try:
-        job = jobs.request(node, _METHODS[verb], unit)
-        result = jobs.result(job)
+        job: Job = reach.call(_METHODS[verb], unit, _MODE)
+        result = job.wait()
     except KeyboardInterrupt:
         request.complain(f"interrupted; the {verb} of {unit} on {node} goes on")
         return INTERRUPTED

@@ -9,6 +9,7 @@ import io
 import os
 import sys
 
+from hirte.client.errors import Error
 from hirte.ctl.command_line import read
 from hirte.ctl.exits import BROKEN_PIPE, FAILED, Failure
 from hirte.ctl.request import Request, complain, flush
@@ -18,18 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Callable
 
-    from hirte.ctl.manager import Manager
+    from hirte.client.manager import Manager
 
 
 def connect() -> Manager:
-    """Return a client of the manager on the system bus. Raises Failure."""
+    """Return a client of the manager. Raises Failure and the client's errors."""
     try:
-        from hirte.ctl.bus import open_bus
-        from hirte.ctl.manager import Manager
+        from hirte.client.connecting import connect
     except ModuleNotFoundError as error:
         # The one file has it; a clone that is run as it is may not.
         raise Failure(f"the Python module {error.name} is missing: install it") from error
-    return Manager(open_bus())
+    return connect()
 
 
 def run(argv: Sequence[str], program: str, connect: Callable[[], Manager] = connect) -> int:
@@ -53,11 +53,16 @@ def run(argv: Sequence[str], program: str, connect: Callable[[], Manager] = conn
 
 def _run(argv: Sequence[str], program: str, connect: Callable[[], Manager]) -> int:
     try:
-        verb, words, options = read(argv, program)
-        return verb.run(Request(program, verb, words, options, connect))
-    except Failure as failure:
-        complain(program, str(failure))
-        return failure.code
+        try:
+            verb, words, options = read(argv, program)
+            return verb.run(Request(program, verb, words, options, connect))
+        except Error as error:
+            from hirte.ctl.failures import failure
+
+            raise failure(error) from error
+    except Failure as failed:
+        complain(program, str(failed))
+        return failed.code
 
 
 def _drop_output() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Callable
 
-    from hirte.ctl.manager import Manager
+    from hirte.client.manager import Manager
     from hirte.ctl.verbs import Verb
 
 
@@ -19,7 +19,8 @@ class Request:
     """A verb and what was given with it; its words are as many as the verb takes.
 
     `options` holds those given, by long name; flags have an empty text. `connect` makes the client
-    of the manager; it is called once, when the verb first needs it, and may raise Failure.
+    of the manager; it is called once, when the verb first needs it, and may raise Failure and the
+    client's errors.
     """
 
     __slots__ = ("_connect", "_manager", "options", "program", "verb", "words")

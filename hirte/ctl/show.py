@@ -8,7 +8,8 @@ from hirte.ctl.text import local_time, plain_ip, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hirte.ctl.manager import Manager, NodeInfo
+    from hirte.client.manager import Manager
+    from hirte.client.values import NodeInfo
     from hirte.ctl.request import Request
 
 _NODE_TITLES = ("NODE", "STATE", "IP", "LAST SEEN")
@@ -31,12 +32,12 @@ def status(request: Request) -> int:
     if len(request.words) > 1:
         return _status_of_units(request)
     manager = request.manager
-    nodes = manager.nodes()
+    nodes = manager.list_nodes()
     code = DONE
     if request.words:
         nodes = [node for node in nodes if node.name == request.words[0]]
         if not nodes:
-            from hirte.ctl.manager import unknown_node
+            from hirte.ctl.failures import unknown_node
 
             raise unknown_node(request.words[0])
         code = DONE if nodes[0].is_online else OFFLINE
@@ -50,7 +51,7 @@ def status(request: Request) -> int:
 def _last_seen(manager: Manager, node: NodeInfo) -> str:
     if node.is_online:
         return "now"
-    moment = manager.last_seen(node.name)
+    moment = manager.node(node.name).last_seen_timestamp()
     return local_time(moment) if moment else "never"
 
 
@@ -60,7 +61,7 @@ def _status_of_units(request: Request) -> int:
     rows = []
     missing = []
     for name in map(unit_name, units):
-        properties = request.manager.unit_properties(node, name)
+        properties = request.manager.node(node).get_unit_properties(name)
         is_dead = properties.get("ActiveState") in _DEAD
         # A unit whose file is gone may run on.
         if is_dead and properties.get("LoadState") == "not-found":
@@ -81,11 +82,11 @@ def list_units(request: Request) -> int:
     manager = request.manager
     if request.words:
         (node,) = request.words
-        units = {node: manager.units_of(node)}
+        units = {node: manager.node(node).list_units()}
         absent = []
     else:
-        units = manager.units()
-        absent = [node.name for node in manager.nodes() if node.name not in units]
+        units = manager.list_units()
+        absent = [node.name for node in manager.list_nodes() if node.name not in units]
     pattern = request.options.get("filter")
     rows = [
         (node, unit.name, unit.load, unit.active, unit.sub)

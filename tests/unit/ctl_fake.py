@@ -1,7 +1,8 @@
-"""A system bus with a manager on it, as jeepney's blocking connection would show them.
+"""A system bus with a manager on it, as the client's link would show them.
 
-It stands for the world outside of the tool. Every message goes through jeepney's bytes and back, so
-that what cannot be sent, or does not fit its signature, fails here as it would there.
+It stands for the world outside of the client and of the tool. Every message goes through jeepney's
+bytes and back, so that what cannot be sent, or does not fit its signature, fails here as it would
+there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any
 from jeepney import (
     DBusAddress,
     HeaderFields,
-    MatchRule,
     Message,
     MessageFlag,
     Parser,
@@ -22,9 +22,12 @@ from jeepney import (
     new_signal,
 )
 
-from hirte.ctl.bus import Bus
+from hirte.api.dialect import NATIVE, Dialect
+from hirte.client.connection import Connection
+from hirte.client.errors import BUS_GONE
+from hirte.client.manager import Manager
+from hirte.client.session import Session
 from hirte.ctl.main import run
-from hirte.ctl.manager import Manager
 
 NAME = "org.containers.hirte"
 ROOT = "/org/containers/hirte"
@@ -38,16 +41,16 @@ class Refusal(Exception):
     """The answer is an error: its name, its text and who says so."""
 
 
-def sent(message: Message, sender: str) -> Message:
+def sent(message: Message, sender: str, serial: int = 1) -> Message:
     """Return the message as it arrives when `sender` has sent it."""
     message.header.fields[HeaderFields.sender] = sender
     parser = Parser()
-    parser.add_data(message.serialise(serial=1))
+    parser.add_data(message.serialise(serial=serial))
     return parser.get_next_message()
 
 
 class FakeBus:
-    """The bus and the manager; has the methods of jeepney's DBusConnection that the tool uses.
+    """The bus and the manager; has the methods of the client's Link.
 
     `calls` records what was asked for, the bus's own methods too. What happens while the tool waits
     for signals is in `to_come`: signals, or exceptions.
@@ -56,7 +59,10 @@ class FakeBus:
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
         self.to_come: deque[Message | BaseException] = deque()
-        self._filters: list[tuple[MatchRule, deque[Message]]] = []
+        self.incoming: deque[Message] = deque()
+        self._ignored: set[tuple[str, str]] = set()
+        self.closed = False
+        self._serial = 0
         self._answers: dict[tuple[str, str], Callable[[tuple[Any, ...]], tuple[str, tuple]]] = {}
         self.on_call: Callable[[str], None] = lambda member: None
         self.answer(DRIVER_PATH, "GetNameOwner", "s", OWNER)
@@ -77,6 +83,10 @@ class FakeBus:
             raise Refusal(name, text, sender)
 
         self._answers[path, member] = answer
+
+    def ignore(self, path: str, member: str) -> None:
+        """From now on leave a call without an answer."""
+        self._ignored.add((path, member))
 
     def nodes(self, *rows: tuple[str, str, str]) -> None:
         """Configure nodes: (name, status, IP)."""
@@ -113,36 +123,49 @@ class FakeBus:
 
     def deliver(self, message: Message) -> None:
         """Let a signal arrive."""
-        for rule, queue in self._filters:
-            if rule.matches(message):
-                queue.append(message)
+        self.incoming.append(message)
 
-    # What the tool sees
+    # What the client sees
 
-    def filter(self, rule: MatchRule, *, queue: deque[Message]) -> None:
-        self._filters.append((rule, queue))
+    def fileno(self) -> int:
+        raise AssertionError("nothing here can be polled")
 
-    def recv_until_filtered(self, queue: deque[Message]) -> Message:
-        while not queue:
+    def close(self) -> None:
+        self.closed = True
+
+    def buffered(self) -> Message | None:
+        return self.incoming.popleft() if self.incoming else None
+
+    def receive(self, timeout: float | None) -> Message | None:
+        while not self.incoming:
+            if not self.to_come:
+                assert timeout is not None, "this would wait for ever"
+                return None
             event = self.to_come.popleft()
             if isinstance(event, BaseException):
                 raise event
             self.deliver(event)
-        return queue.popleft()
+        return self.incoming.popleft()
 
-    def send_and_get_reply(self, message: Message, *, timeout: float) -> Message:
-        assert timeout > 0
-        received = sent(message, ":1.99")
+    def send(self, message: Message) -> int:
+        self._serial += 1
+        received = sent(message, ":1.99", self._serial)
         fields = received.header.fields
         path, member = fields[HeaderFields.path], fields[HeaderFields.member]
         if path == DRIVER_PATH:
             self.calls.append((member, *received.body))
         else:
             assert received.header.flags & MessageFlag.no_auto_start
-            destination = fields[HeaderFields.destination]
             interface = fields[HeaderFields.interface]
+            destination = fields.get(HeaderFields.destination, "")
             self.calls.append((destination, path, interface, member, *received.body))
         self.on_call(member)
+        wanted = not received.header.flags & MessageFlag.no_reply_expected
+        if wanted and (path, member) not in self._ignored:
+            self.incoming.append(self._answer(received, path, member))
+        return self._serial
+
+    def _answer(self, received: Message, path: str, member: str) -> Message:
         try:
             if (path, member) not in self._answers:
                 raise Refusal(ERROR + "UnknownObject", f"Unknown object '{path}'.", OWNER)
@@ -161,7 +184,12 @@ def node_path(name: str) -> str:
 
 def ctl(bus: FakeBus, *argv: str) -> int:
     """Run the tool with `argv` against the fake; return its exit code."""
-    return run(argv, "hirte ctl", connect=lambda: Manager(Bus(bus)))
+    return run(argv, "hirte ctl", connect=lambda: client(bus))
+
+
+def client(bus: FakeBus, dialect: Dialect = NATIVE, private: bool = False) -> Manager:
+    """Return a client of the manager on the fake."""
+    return Manager(Session(Connection(bus, BUS_GONE), dialect, private))
 
 
 def unit(name: str, active: str = "active", sub: str = "running", load: str = "loaded") -> Sequence:

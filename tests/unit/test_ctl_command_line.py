@@ -8,15 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from jeepney import AuthenticationError, DBusErrorResponse
 
 import hirte
-from hirte.ctl import bus as bus_module
 from hirte.ctl.command_line import read
-from hirte.ctl.exits import Failure
 from hirte.ctl.main import run
 from hirte.ctl.verbs import VERBS
-from tests.unit.ctl_fake import ERROR
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -196,38 +192,10 @@ def test_no_bus(address: str, reason: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (PermissionError(13, "Permission denied"), "Permission denied"),
-        (TimeoutError("Did not authenticate in 25 seconds"), "Did not authenticate in 25 seconds"),
-        (AuthenticationError("REJECTED"), "it refuses us: "),
-        (DBusErrorResponse, "it refuses us: "),
-    ],
-    ids=["permission", "time-out", "authentication", "hello"],
-)
-def test_a_bus_that_does_not_want_us(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
-) -> None:
-    def refuse(bus: str, auth_timeout: float) -> None:
-        if error is not DBusErrorResponse:
-            raise error
-        from jeepney import DBusAddress, new_error, new_method_call
-
-        hello = new_method_call(DBusAddress("/", "a.b", "a.b"), "Hello")
-        raise DBusErrorResponse(new_error(hello, ERROR + "LimitsExceeded", "s", ("too many",)))
-
-    monkeypatch.setattr(bus_module, "open_dbus_connection", refuse)
-    with pytest.raises(Failure, match=r"^the system bus cannot be reached: ") as raised:
-        bus_module.open_bus()
-    assert reason in str(raised.value)
-    assert raised.value.code == 6
-
-
 def test_a_clone_without_jeepney(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "hirte.ctl.bus")
+    monkeypatch.delitem(sys.modules, "hirte.client.connecting", raising=False)
     monkeypatch.setitem(sys.modules, "jeepney", None)
     assert run(["status"], "hirte ctl") == 1
     assert capsys.readouterr().err == (

@@ -26,8 +26,12 @@ RINGS: dict[str, set[str]] = {
     "manager": {"wire", "api", "dbus", "settings"},
     "agent": {"wire", "api", "dbus", "settings"},
     "runtime": {"wire", "dbus"},
-    "ctl": {"wire", "api"},
-    "modes": {"wire", "api", "dbus", "settings", "manager", "agent", "runtime", "ctl"},
+    "client": {"wire", "api"},
+    "ctl": {"api", "client"},
+    "online": {"wire", "api", "client"},
+    "modes": {
+        "wire", "api", "dbus", "settings", "manager", "agent", "runtime", "client", "ctl", "online",
+    },
 }
 
 # What runs as a daemon, where an import is memory for ever.
@@ -61,7 +65,7 @@ WORLD = {
 WORLDLESS = ("wire", "api", "dbus", "manager", "agent")
 
 # What runs with the standard library and jeepney alone, and where jeepney is welcome at all.
-JEEPNEY = ("ctl", "modes")
+JEEPNEY = ("client", "online")
 
 
 class Import(NamedTuple):
@@ -203,6 +207,8 @@ def test_every_directory_is_a_ring_and_a_package() -> None:
         ("runtime", "class A:\n    from enum import Enum", "enum is heavy"),
         ("settings", "import hirte.wire", "settings must not know wire"),
         ("dbus", "def f():\n    import jeepney", "jeepney has no place in dbus"),
+        ("ctl", "import jeepney", "jeepney has no place in ctl"),
+        ("client", "import hirte.dbus", "client must not know dbus"),
         ("", "import hirte.modes.ctl", "hirte must not know modes"),
     ],
 )
@@ -222,7 +228,7 @@ def test_the_rules_find_the_fault(ring: str, source: str, fault: str) -> None:
         ("runtime", "import os, selectors, time, _socket"),
         ("settings", "def parser():\n    import argparse"),
         ("settings", "def parser():\n    from . import command_line"),
-        ("ctl", "import jeepney.io.blocking, argparse, re"),
+        ("client", "import jeepney, socket, re"),
         ("modes", "from hirte.manager.core import Manager"),
     ],
 )

@@ -1,0 +1,169 @@
+"""The manager: its methods in the table, and what one can listen to."""
+
+from __future__ import annotations
+
+from hirte.api import public
+from hirte.client.job import Job, Jobs
+from hirte.client.node import Node
+from hirte.client.remote import Remote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hirte.client.events import Event, JobEvent, MetricsEvent, Source, StatusEvent
+    from hirte.client.monitor import Monitor, Monitors
+    from hirte.client.session import Session
+    from hirte.client.values import NodeInfo, UnitFile, UnitInfo
+
+
+class Manager(Remote):
+    """A conversation with a manager, made by :func:`hirte.client.connect`; a context manager.
+
+    Methods raise NotPermitted, CallError, Timeout and ManagerAway.
+    """
+
+    interface = public.MANAGER
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, session.dialect.root)
+        self._jobs = Jobs(session)
+        self._monitors: Monitors | None = None
+
+    # Somebody else's loop
+
+    def fileno(self) -> int:
+        """Return a descriptor to poll: readable when `process` has something to do."""
+        return self._session.fileno()
+
+    def process(self) -> list[Event]:
+        """Take what has come, without waiting; return the events of all sources, in order.
+
+        Raises ManagerAway when the manager went away and all events were taken.
+        """
+        return self._session.process()
+
+    def close(self) -> None:
+        """End the conversation; the manager drops our monitors."""
+        self._session.close()
+
+    def __enter__(self) -> Manager:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Nodes and units
+
+    def node(self, name: str) -> Node:
+        """Return the node of this name, without asking whether it exists."""
+        return Node(self._session, self._jobs, name)
+
+    def get_node(self, name: str) -> Node:
+        """Return a node that is configured. Raises CallError if there is none of this name."""
+        self.call("GetNode", name)
+        return self.node(name)
+
+    def list_nodes(self) -> list[NodeInfo]:
+        """Return all configured nodes, in the order of the configuration."""
+        nodes: list[NodeInfo] = self.call("ListNodes")
+        return nodes
+
+    def list_units(self) -> dict[str, list[UnitInfo]]:
+        """Return the units of all nodes that are online, by node."""
+        units: dict[str, list[UnitInfo]] = self.call("ListUnits")
+        return units
+
+    def list_unit_files(self) -> dict[str, list[UnitFile]]:
+        """Return the unit files of all nodes that are online, by node."""
+        files: dict[str, list[UnitFile]] = self.call("ListUnitFiles")
+        return files
+
+    # What one can listen to
+
+    def create_monitor(self) -> Monitor:
+        """Make a monitor, to hear of units; what it tells is chosen by its `subscribe`."""
+        from hirte.client.monitor import Monitor
+
+        self._session.attach()
+        return self._known_monitors().add(Monitor(self._session, self.call("CreateMonitor")))
+
+    def join_monitor(self, path: str) -> Monitor:
+        """Listen to a monitor whose owner adds us, by `unique_name`, as a peer; over the bus.
+
+        For that one need not be root.
+        """
+        from hirte.client.monitor import Monitor
+
+        self._session.attach()
+        return self._known_monitors().add(Monitor(self._session, path, is_ours=False))
+
+    def _known_monitors(self) -> Monitors:
+        if self._monitors is None:
+            from hirte.client.monitor import Monitors
+
+            self._monitors = Monitors(self._session)
+        return self._monitors
+
+    @property
+    def unique_name(self) -> str:
+        """Return our name on the bus; empty over the private socket."""
+        return self._session.unique_name
+
+    def watch_status(self) -> Source[StatusEvent]:
+        """Return the status of the manager and of each node, now and whenever one changes."""
+        from hirte.client.watching import watch_status
+
+        return watch_status(self._session)
+
+    def watch_jobs(self) -> Source[JobEvent]:
+        """Return the beginnings and ends of all jobs from now on, whoever asks for them."""
+        from hirte.client.watching import watch_jobs
+
+        return watch_jobs(self._session)
+
+    def watch_metrics(self) -> Source[MetricsEvent]:
+        """Return the measurements from now on; `enable_metrics` lets the manager take them."""
+        from hirte.client.watching import watch_metrics
+
+        return watch_metrics(self._session)
+
+    def job(self, path: str) -> Job:
+        """Return a job that is under way, whoever asked for it.
+
+        Raises CallError when it has ended.
+        """
+        self._jobs.listen()
+        told = self._session.get_all(path, public.JOB)
+        return self._jobs.add(path, told["Node"], told["Unit"], told["JobType"])
+
+    # The manager itself
+
+    def enable_metrics(self) -> None:
+        """Let the manager measure jobs. Raises CallError if it does already."""
+        self.call("EnableMetrics")
+
+    def disable_metrics(self) -> None:
+        """Let the manager stop to measure. Raises CallError if it does not."""
+        self.call("DisableMetrics")
+
+    def set_log_level(self, loglevel: str) -> None:
+        """Set the manager's log level: `DEBUG`, `INFO`, `WARN` or `ERROR`."""
+        self.call("SetLogLevel", loglevel)
+
+    def status(self) -> str:
+        """Return `up` if all nodes are online, `down` if none is, else `degraded`."""
+        return str(self.get("Status"))
+
+    def log_level(self) -> str:
+        """Return the manager's log level."""
+        return str(self.get("LogLevel"))
+
+    def log_target(self) -> str:
+        """Return where the manager's log goes."""
+        return str(self.get("LogTarget"))

@@ -1,0 +1,196 @@
+"""The command line of the online check, and its answer.
+
+The exit code is 0 for online and 1 for offline, whatever the reason. Called by the reference's name
+it says what that program says, which has no other codes; otherwise wrong usage is 2.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from hirte import __version__
+from hirte.api.dialect import COMPATIBLE, NATIVE
+from hirte.client.errors import Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from hirte.api.dialect import Dialect
+    from hirte.online.watch import Target, Watch
+
+ONLINE, OFFLINE, USAGE = 0, 1, 2
+
+COMPATIBLE_PROGRAM = "bluechi-is-online"
+
+# Word -> how many words follow it.
+_WORDS = {"agent": 0, "node": 1, "system": 0, "help": 0, "version": 0}
+_MONITOR, _WAIT, _SWITCH = "monitor", "wait", "switch-timeout"
+_OPTIONS = {_MONITOR: "", _WAIT: "MS", _SWITCH: "MS"}
+_ONLY_AGENT = (_SWITCH,)
+
+_HELP = """\
+usage: {program} agent|node NAME|system [OPTION...]
+
+  agent        is this machine's agent connected to its manager?
+  node NAME    is the agent of a node connected to the manager on this machine?
+  system       are the agents of all nodes connected?
+  help         print this
+  version      print the version
+
+options:
+  --monitor            as long as it is online, keep watching
+  --wait MS            wait so many milliseconds for it to come online
+  --switch-timeout MS  (agent) let it be offline so long when it changes to another manager
+  -h, --help           print this
+
+The exit code is 0 for online, 1 for offline{usage}.
+"""
+
+
+class UsageError(Exception):
+    """The command line is wrong."""
+
+
+def run(argv: Sequence[str], program: str) -> int:
+    """Do what the command line says; return the exit code."""
+    dialect = COMPATIBLE if program == COMPATIBLE_PROGRAM else NATIVE
+    try:
+        words, options = _read(argv)
+        if "help" in options or words[0] == "help":
+            print(_help(program, dialect), end="")
+            return ONLINE
+        if words[0] == "version":
+            print(f"{program} version {__version__}")
+            return ONLINE
+        wait, switch = _seconds(options, _WAIT), _seconds(options, _SWITCH)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        if dialect is NATIVE:
+            return USAGE
+        print(_help(program, dialect), end="")
+        return OFFLINE
+    return _check(words, _MONITOR in options, wait, switch, dialect)
+
+
+def _help(program: str, dialect: Dialect) -> str:
+    usage = "" if dialect is COMPATIBLE else ", 2 for wrong usage"
+    return _HELP.format(program=program, usage=usage)
+
+
+def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the words, the first of which is known, and the options, by name."""
+    options: dict[str, str] = {}
+    end = argv.index("--") if "--" in argv else len(argv)
+    words, after = list(argv[:end]), argv[end + 1 :]
+    if any(map(_is_option, words)):
+        namespace, words = _parser().parse_known_args(words)
+        options = dict(vars(namespace))
+        for word in filter(_is_option, words):
+            raise UsageError(f"unrecognized option '{word}'")
+    words += after
+    if "help" in options:
+        return ["help"], options
+    if not words:
+        raise UsageError("No command given")
+    method, *more = words
+    if method not in _WORDS:
+        raise UsageError(f"Method {method} not found")
+    if len(more) != _WORDS[method]:
+        what = "few" if len(more) < _WORDS[method] else "many"
+        raise UsageError(f"Too {what} arguments for method {method}")
+    for name in options:
+        if name in _ONLY_AGENT and method != "agent":
+            raise UsageError(f"Unsupported option '{name}' for method '{method}'")
+    return words, options
+
+
+def _is_option(word: str) -> bool:
+    return len(word) > 1 and word.startswith("-")
+
+
+def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(message)
+
+    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    for name, metavar in _OPTIONS.items():
+        if metavar:
+            parser.add_argument(f"--{name}", dest=name, metavar=metavar)
+        else:
+            parser.add_argument(f"--{name}", dest=name, action="store_const", const="")
+    parser.add_argument("-h", "--help", dest="help", action="store_const", const="")
+    return parser
+
+
+def _seconds(options: dict[str, str], name: str) -> float:
+    """Return the seconds of an option in milliseconds; none, or an empty one, is 0."""
+    text = options.get(name, "") or "0"
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"Failed to parse --{name}: '{text}' is not a number of milliseconds")
+    return int(text) / 1000
+
+
+def _target(words: list[str], dialect: Dialect) -> Target:
+    from hirte.api import public
+    from hirte.online.watch import Target
+    from hirte.wire.escape import escape
+
+    if words[0] == "agent":
+        name, interface = dialect.agent_bus_name, dialect.interface(public.AGENT.name)
+        return Target(name, dialect.root, interface, "online", dialect.member("ManagerAddress"))
+    if words[0] == "node":
+        path = dialect.path(f"node/{escape(words[1])}")
+        return Target(dialect.bus_name, path, dialect.interface(public.NODE.name), "online")
+    return Target(dialect.bus_name, dialect.root, dialect.interface(public.MANAGER.name), "up")
+
+
+def _check(words: list[str], monitor: bool, wait: float, switch: float, dialect: Dialect) -> int:
+    target = _target(words, dialect)
+    online = False
+    try:
+        online = _watch(target, monitor, wait, switch)
+    except Error as error:
+        print(error, file=sys.stderr)
+    if not online:
+        print(f"{target.name} is offline", file=sys.stderr)
+    return ONLINE if online else OFFLINE
+
+
+def _watch(target: Target, monitor: bool, wait: float, switch: float) -> bool:
+    from hirte.client.connecting import open_bus
+    from hirte.online.watch import Watch
+
+    connection, _ = open_bus()
+    watch = Watch(connection, target)
+    try:
+        _stop_on_sigterm()
+        _ask(watch)
+        return watch.run(monitor, wait, switch)
+    except KeyboardInterrupt:
+        return watch.online
+
+
+def _ask(watch: Watch) -> None:
+    from hirte.client.errors import CallError
+
+    try:
+        watch.ask()
+    except CallError as error:
+        # It may come online all the same, as a node does whose manager starts.
+        print(f"Failed to read the status: {error}", file=sys.stderr)
+
+
+def _stop_on_sigterm() -> None:
+    import signal
+
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
