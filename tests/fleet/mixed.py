@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
 NODES = ("node1", "node2", "node3")
 BLUECHI_AGENT = "bluechi-agent.service"
-BLUECHI_CONTROLLER = "bluechi-controller.service"
 
 
-def be_bluechi(node: Node, program: str) -> str:
-    """Lets hirte be called by a name of the reference, as a service; returns the service's name."""
+def be_bluechi(node: Node, program: str, options: str = "") -> str:
+    """Lets hirte be called by a name of the reference, as a service; returns the service's name.
+
+    `options` are more lines of its section.
+    """
     node.run(["ln", "-sf", "/usr/bin/hirte", f"/usr/libexec/{program}"])
     unit = f"{program}.service"
-    node.unit(unit, f"[Service]\nType=notify\nExecStart=/usr/libexec/{program}\n")
+    node.unit(unit, f"[Service]\nType=notify\nExecStart=/usr/libexec/{program}\n{options}")
     return unit
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.bed import Node
 
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
+BUS = "org.freedesktop.DBus"
+BUS_PATH = "/org/freedesktop/DBus"
 ERROR = "org.freedesktop.DBus.Error"
 ANSWERS = (MessageType.method_return, MessageType.error)
 
@@ -224,8 +226,20 @@ class StateManager:
     def _receive(self, seconds: float) -> None:
         message = self._connection.receive(timeout=seconds)
         heard = Heard(message)
-        if heard.interface != "org.freedesktop.DBus" or not heard.is_signal:
+        if heard.member not in ("NameAcquired", "NameLost"):
             self.heard.append(heard)
+
+    def wait_for_name(self, name: str) -> None:
+        """Until somebody owns a bus name."""
+        self.listen(interface=BUS, member="NameOwnerChanged")
+        if not self.ask(BUS, BUS_PATH, BUS, "NameHasOwner", "s", name):
+            self.until(
+                lambda heard: (
+                    heard.member == "NameOwnerChanged"
+                    and heard.values[0] == name
+                    and heard.values[2] != ""
+                )
+            )
 
     # Jobs
 
