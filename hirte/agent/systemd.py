@@ -8,7 +8,7 @@ and the signals that follow are newer than the lists.
 from __future__ import annotations
 
 from hirte.dbus import errors
-from hirte.dbus.bus import Bus
+from hirte.dbus.bus import DRIVER, Bus
 from hirte.dbus.connection import local_error
 from hirte.wire.encode import NATIVE
 from hirte.wire.message import ERROR, Message
@@ -64,6 +64,7 @@ class Systemd:
         self._timers = timers
         self._log = log
         self._connection: Connection | None = None
+        self._unique_name = ""
         self._was_synced = False
         self._is_away = False
         self._closed = False
@@ -123,10 +124,21 @@ class Systemd:
             connection.on_ready = lambda: self._subscribe(connection)
 
     def _join(self, bus: Bus) -> None:
+        connection = bus.connection
+
+        def heard(message: Message) -> None:
+            # Anybody on the bus can send us what looks like a signal of systemd.
+            if message.sender == DRIVER:
+                bus.heard(message)
+            elif message.sender == self._unique_name and self.on_signal:
+                self.on_signal(message)
+
         def joined() -> None:
             for rule in _MATCHES:
                 bus.match(rule)
-            self._subscribe(bus.connection)
+            bus.watch(NAME, lambda: connection.close("systemd has left the bus"))
+            self._subscribe(connection)
+            connection.on_signal = heard
 
         bus.hello(joined)
 
@@ -134,7 +146,12 @@ class Systemd:
         self._connection = connection
         if self.on_signal:
             connection.on_signal = self.on_signal
-        self.call("Subscribe", self._checked(lambda reply: self.refresh()))
+
+        def subscribed(reply: Message) -> None:
+            self._unique_name = reply.sender
+            self.refresh()
+
+        self.call("Subscribe", self._checked(subscribed))
 
     def _take_units(self, reply: Message) -> None:
         # At once: signals that come before the next reply are newer than this list.

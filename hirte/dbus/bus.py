@@ -38,7 +38,7 @@ class Bus:
         self._waiting: dict[str, int] = {}
         self._watched: dict[str, dict[int, Callable[[], None]]] = {}
         self._watches = 0
-        connection.on_signal = self._signalled
+        connection.on_signal = self.heard
 
     def hello(self, on_done: Callable[[], None]) -> None:
         """Say Hello; `on_done` comes when we have a unique name, the connection closes if not."""
@@ -94,7 +94,8 @@ class Bus:
             rule = encode("s", (_owner_rule(name),))
             self.connection.send(_PATH, DRIVER, "RemoveMatch", "s", rule, DRIVER)
 
-    def _signalled(self, message: Message) -> None:
+    def heard(self, message: Message) -> None:
+        """Take a signal; the connection's handler unless the owner sets another, which calls it."""
         if message.member == "NameOwnerChanged" and message.sender == DRIVER:
             name, _, owner = message.expect("sss")
             if not owner:

@@ -34,6 +34,10 @@ def row(name, active="active", sub="running"):
     return (name, "", "loaded", active, sub, "", unit_path(name), 0, "", "/")
 
 
+# systemd's own name on the bus, where there is one.
+UNIQUE_NAME = ":1.2"
+
+
 class World:
     """An agent that is registered and follows systemd; what was said until then is forgotten."""
 
@@ -83,8 +87,10 @@ class World:
         self.systemd = self.to_systemd.accept().greet(GREETING)
         if self.over_bus:
             self.systemd.reply(self.systemd.expect_call("Hello"), "s", ":1.8")
-            self.matches = [self.systemd.take().values()[0] for _ in range(3)]
-        self.systemd.reply(self.systemd.expect_call("Subscribe"))
+            self.matches = [self.systemd.take().values()[0] for _ in range(4)]
+            self.systemd.reply(self.systemd.expect_call("NameHasOwner", SYSTEMD), "b", True)
+        subscribe = self.systemd.expect_call("Subscribe")
+        self.systemd.reply(subscribe, sender=UNIQUE_NAME if self.over_bus else "")
         self.list(*units, jobs=jobs)
 
     def list(self, *units, jobs=()):

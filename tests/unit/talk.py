@@ -209,10 +209,9 @@ class Peer:
         body = encode(signature, values)
         self.say(build.signal(self._next(), path, interface, member, signature, body, "", sender))
 
-    def reply(self, call, signature="", *values):
-        self.say(
-            build.method_return(self._next(), call.serial, signature, encode(signature, values))
-        )
+    def reply(self, call, signature="", *values, sender=""):
+        body = encode(signature, values)
+        self.say(build.method_return(self._next(), call.serial, signature, body, "", sender))
 
     def refuse(self, call, name, text="no"):
         self.say(build.error(self._next(), call.serial, name, "s", encode("s", (text,))))

@@ -14,6 +14,7 @@ from tests.unit.agented import (
     JOBS,
     MANAGER,
     SYSTEMD,
+    UNIQUE_NAME,
     UNIT,
     UNITS,
     World,
@@ -62,9 +63,35 @@ def test_over_a_bus_it_asks_for_the_signals_first():
         f"type='signal',sender='{SYSTEMD}',path='{PATH}',interface='{MANAGER}'",
         f"type='signal',sender='{SYSTEMD}',interface='{PROPERTIES}',path_namespace='{PATH}/unit'",
         f"type='signal',sender='{SYSTEMD}',interface='{PROPERTIES}',path_namespace='{PATH}/job'",
+        "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+        f"interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{SYSTEMD}'",
     ]
     world.call("ListUnits")
     assert world.systemd.expect_call("ListUnits").destination == SYSTEMD
+
+
+def test_over_a_bus_only_systemd_can_tell_of_units():
+    world = World(over_bus=True)
+    world.subscribe("a.service")
+    new = ("UnitNew", "so", "a.service", unit_path("a.service"))
+    world.systemd.signal(PATH, MANAGER, *new, sender=":1.66")
+    assert world.told() == []
+    world.systemd.signal(PATH, MANAGER, *new, sender=UNIQUE_NAME)
+    assert world.told() == [("UnitNew", "a.service", "real")]
+
+
+def test_over_a_bus_a_systemd_that_restarts_itself_is_joined_again():
+    world = World(over_bus=True)
+    driver = "org.freedesktop.DBus"
+    gone = ("NameOwnerChanged", "sss", SYSTEMD, UNIQUE_NAME, "")
+    world.systemd.signal("/org/freedesktop/DBus", driver, *gone, sender=":1.66")
+    assert not world.systemd.closed
+    world.systemd.signal("/org/freedesktop/DBus", driver, *gone, sender=driver)
+    assert world.systemd.closed
+    world.clock.advance(1)
+    world.sync()
+    world.call("ListUnits")
+    world.systemd.expect_call("ListUnits")
 
 
 @pytest.mark.parametrize("step", [0, 1, 2])
