@@ -75,7 +75,10 @@ class Jobs:
             self._listening = True
 
     def add(self, path: str, node: str, unit: str, job_type: str) -> Job:
-        """Return the job at `path`, which may have ended already."""
+        """Return the job at `path`, which may have ended already; for one job always the same."""
+        known = self._running.get(path)
+        if known is not None:
+            return known
         job = Job(self._session, path, node, unit, job_type)
         job.result = self._early.pop(path, None)
         if job.result is None:

@@ -9,7 +9,6 @@ from hirte.client.remote import Remote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Any
 
     from hirte.client.session import Session
@@ -55,20 +54,12 @@ class Monitor(Remote, Source[MonitorEvent]):
         """End the monitor, or our listening to somebody else's; events not taken are dropped."""
         if not self.closed:
             Source.close(self)
-            if self._is_ours:
+            # With a manager that is gone the monitor is gone too.
+            if self._is_ours and self._session.connection.failure is None:
                 self.call("Close")
 
     def __enter__(self) -> Monitor:
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._session.connection.failure is None or kind is None:
-            self.close()
 
 
 class Monitors:

@@ -8,9 +8,6 @@ sends all signals without being asked.
 
 from __future__ import annotations
 
-import os
-import select
-
 from jeepney import (
     DBusAddress,
     HeaderFields,
@@ -20,6 +17,7 @@ from jeepney import (
     new_method_call,
 )
 
+from hirte.client.bell import Bell
 from hirte.client.connection import Reply, strange
 from hirte.client.errors import (
     MANAGER_GONE,
@@ -90,7 +88,7 @@ class Session:
         self._on_changed: dict[str, list[OnChanged]] = {}
         self._sources: list[Source[Any]] = []
         self._number = 0
-        self._bell: _Bell | None = None
+        self._bell: Bell | None = None
         connection.on_signal = self._signal
 
     # Calls
@@ -289,7 +287,7 @@ class Session:
     def fileno(self) -> int:
         """Return a descriptor that is readable as long as `process` has something to do."""
         if self._bell is None:
-            self._bell = _Bell(self.connection.link.fileno())
+            self._bell = Bell(self.connection.link.fileno())
             if any(source.queue for source in self._sources) or self.connection.failure:
                 self._bell.ring()
         return self._bell.fileno()
@@ -320,35 +318,6 @@ class Session:
         if self._bell is not None:
             self._bell.close()
             self._bell = None
-
-
-class _Bell:
-    """One descriptor that is readable when another one is, or when it was rung."""
-
-    def __init__(self, other: int) -> None:
-        self._epoll = select.epoll()
-        self._reader, self._writer = os.pipe()
-        self._rung = False
-        for fd in (other, self._reader):
-            self._epoll.register(fd, select.EPOLLIN)
-
-    def fileno(self) -> int:
-        return self._epoll.fileno()
-
-    def ring(self) -> None:
-        if not self._rung:
-            self._rung = True
-            os.write(self._writer, b"!")
-
-    def silence(self) -> None:
-        if self._rung:
-            self._rung = False
-            os.read(self._reader, 1)
-
-    def close(self) -> None:
-        self._epoll.close()
-        os.close(self._reader)
-        os.close(self._writer)
 
 
 def _read(row: Method, signature: str, values: tuple[Any, ...]) -> Any:

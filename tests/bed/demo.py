@@ -15,6 +15,7 @@ import time
 from tests.bed.fleet import BedError, Fleet
 from tests.bed.product import (
     AGENT_UNIT,
+    LIBRARY,
     MANAGER_UNIT,
     configure_agent,
     configure_manager,
@@ -42,6 +43,8 @@ This is a shell on node1. Some things to try:
   hirte ctl status
   hirte ctl stop node3 demo.service
   hirte ctl list-units --filter 'demo*'
+  python3 /usr/share/hirte/examples/list_nodes.py
+  python3 /usr/share/hirte/examples/watch_connections.py
   busctl introspect org.containers.hirte /org/containers/hirte
   journalctl -u hirte
 `exit` ends the fleet.
@@ -122,7 +125,12 @@ def main() -> int:
                 return 1
             if sys.stdin.isatty() and sys.stdout.isatty():
                 print(f"\n{INVITATION}", flush=True)
-                terminal = {"TERM": os.environ.get("TERM", "dumb"), "HOME": "/root"}
+                terminal = {
+                    "TERM": os.environ.get("TERM", "dumb"),
+                    "HOME": "/root",
+                    # The client library, for the examples.
+                    "PYTHONPATH": LIBRARY,
+                }
                 one.shell(["/bin/sh", "-c", "cd /root; exec bash -i"], {**terminal})
             _title("Everything is torn down")
     except KeyboardInterrupt:

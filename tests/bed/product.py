@@ -24,6 +24,10 @@ _PLACES = {
     "dbus/*.conf": "/usr/share/dbus-1/system.d",
     "tmpfiles.d/*.conf": "/usr/lib/tmpfiles.d",
 }
+# What a newcomer may try, and how: `PYTHONPATH=LIBRARY python3 EXAMPLES/...`.
+EXAMPLES = "/usr/share/hirte/examples"
+LIBRARY = "/usr/bin/hirte/site-packages"
+
 MANAGER_UNIT = "hirte.service"
 AGENT_UNIT = "hirte-agent.service"
 
@@ -46,7 +50,9 @@ def install_hirte(node: Node, program: Path = PROGRAM) -> None:
     if not program.exists():
         raise BedError(f"{program} is missing: run `make zipapp`")
     node.install(program, "/usr/bin/hirte", 0o755)
-    node.write_all({path: source.read_bytes() for path, source in installed_files().items()})
+    examples = sorted((REPOSITORY / "examples").glob("*.py"))
+    files = {**installed_files(), **{f"{EXAMPLES}/{path.name}": path for path in examples}}
+    node.write_all({path: source.read_bytes() for path, source in files.items()})
     node.run(["systemd-tmpfiles", "--create", "hirte.conf"])
     node.systemctl("daemon-reload")
     node.systemctl("reload", "dbus.service")

@@ -202,6 +202,14 @@ def test_a_job_that_somebody_else_asked_for(bus: FakeBus) -> None:
         client(bus).job(f"{ROOT}/job/2")
 
 
+def test_one_job_is_one_object(bus: FakeBus) -> None:
+    told = {"Id": ("u", 1), "Node": ("s", "n"), "Unit": ("s", "u"), "JobType": ("s", "stop")}
+    bus.answer(JOB, "GetAll", "a{sv}", told)
+    manager = client(bus)
+    job = manager.node("node1").start_unit("a.service")
+    assert manager.job(JOB) is job
+
+
 def test_calls_go_to_the_manager_that_has_our_jobs(bus: FakeBus) -> None:
     manager = client(bus)
     manager.list_nodes()
