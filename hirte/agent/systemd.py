@@ -121,7 +121,7 @@ class Systemd:
         if self._over_bus:
             connection.on_ready = lambda: self._join(Bus(connection))
         else:
-            connection.on_ready = lambda: self._subscribe(connection)
+            connection.on_ready = lambda: self._subscribe(connection, lambda: None)
 
     def _join(self, bus: Bus) -> None:
         connection = bus.connection
@@ -136,19 +136,23 @@ class Systemd:
         def joined() -> None:
             for rule in _MATCHES:
                 bus.match(rule)
-            bus.watch(NAME, lambda: connection.close("systemd has left the bus"))
-            self._subscribe(connection)
+            self._subscribe(connection, watch)
             connection.on_signal = heard
+
+        def watch() -> None:
+            # Not earlier: our call may be what makes the systemd of a user join its bus.
+            bus.watch(NAME, lambda: connection.close("systemd has left the bus"))
 
         bus.hello(joined)
 
-    def _subscribe(self, connection: Connection) -> None:
+    def _subscribe(self, connection: Connection, on_done: Callable[[], None]) -> None:
         self._connection = connection
         if self.on_signal:
             connection.on_signal = self.on_signal
 
         def subscribed(reply: Message) -> None:
             self._unique_name = reply.sender
+            on_done()
             self.refresh()
 
         self.call("Subscribe", self._checked(subscribed))

@@ -87,10 +87,12 @@ class World:
         self.systemd = self.to_systemd.accept().greet(GREETING)
         if self.over_bus:
             self.systemd.reply(self.systemd.expect_call("Hello"), "s", ":1.8")
-            self.matches = [self.systemd.take().values()[0] for _ in range(4)]
-            self.systemd.reply(self.systemd.expect_call("NameHasOwner", SYSTEMD), "b", True)
+            self.matches = [self.systemd.take().values()[0] for _ in range(3)]
         subscribe = self.systemd.expect_call("Subscribe")
         self.systemd.reply(subscribe, sender=UNIQUE_NAME if self.over_bus else "")
+        if self.over_bus:
+            self.matches += self.systemd.take().values()
+            self.systemd.reply(self.systemd.expect_call("NameHasOwner", SYSTEMD), "b", True)
         self.list(*units, jobs=jobs)
 
     def list(self, *units, jobs=()):

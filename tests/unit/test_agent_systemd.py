@@ -70,6 +70,17 @@ def test_over_a_bus_it_asks_for_the_signals_first():
     assert world.systemd.expect_call("ListUnits").destination == SYSTEMD
 
 
+def test_over_a_bus_it_minds_systemds_absence_only_after_an_answer_of_it():
+    """A user's systemd may join its bus because of our first call, and not a moment earlier."""
+    world = World(over_bus=True, start=False)
+    world.systemd_side.start()
+    systemd = world.to_systemd.accept().greet(GREETING)
+    systemd.reply(systemd.expect_call("Hello"), "s", ":1.8")
+    asked = [systemd.take().member for _ in range(4)]
+    assert asked == ["AddMatch", "AddMatch", "AddMatch", "Subscribe"]
+    systemd.expect_nothing()
+
+
 def test_over_a_bus_only_systemd_can_tell_of_units():
     world = World(over_bus=True)
     world.subscribe("a.service")
