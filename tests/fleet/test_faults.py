@@ -161,6 +161,9 @@ def test_the_manager_comes_back(three: Fleet, verb: str) -> None:
         assert caller.job("node3", "StartUnit", "stay.service") == "done"
         old = caller.node("node3", "StartUnit", "ss", "held.service", "replace")
         caller.changed(old, "State", "running")
+        monitor = caller.manager("CreateMonitor")
+        caller.object(monitor, "Monitor", "Subscribe", "ss", "node3", "stay.service")
+        caller.hear("UnitStateChanged")
         caller.settle()
         seen = caller.get(caller.path("node/node3"), "Node", "LastSeenTimestamp")[1]
         caller.forget()
@@ -179,9 +182,12 @@ def test_the_manager_comes_back(three: Fleet, verb: str) -> None:
             assert told[told.index(offline[-1]) + 1] == down
         else:
             assert "JobRemoved" not in [event[0] for event in told]
-        with pytest.raises(BusError) as refused:
-            caller.get(old, "Job", "State")
-        assert refused.value.name == f"{ERROR}.UnknownObject"
+        # Monitors go without a word.
+        assert not [heard for heard in caller.heard if heard.path == monitor]
+        for path in (old, monitor):
+            with pytest.raises(BusError) as refused:
+                caller.object(path, "Job" if path == old else "Monitor", "Close")
+            assert refused.value.name == f"{ERROR}.UnknownObject"
         assert caller.get(caller.path("node/node3"), "Node", "LastSeenTimestamp")[1] > seen
         # The first job of this manager; the end of an old one is none of its.
         new = caller.node("node3", "StopUnit", "ss", "stay.service", "replace")
@@ -203,6 +209,23 @@ def test_a_manager_in_its_grave_answers_pending_calls(three: Fleet) -> None:
         assert (answer.error, answer.values) == (f"{ERROR}.Failed", ("Request cancelled",))
         status = caller.changed(caller.path("node/node3"), "Status", "offline")
         assert caller.heard.index(answer) < caller.heard.index(status)
+
+
+def test_lists_of_all_nodes_need_all_that_are_online(three: Fleet) -> None:
+    """A node that is lost before it has answered fails the whole call."""
+    with state_manager(three) as caller:
+        pid = main_pid(three["node3"], AGENT_UNIT)
+        three["node3"].systemctl("kill", "--signal=STOP", AGENT_UNIT)
+        calls = [
+            caller.send(NATIVE.bus_name, caller.path(""), caller.full("Manager"), member)
+            for member in ("ListUnits", "ListUnitFiles")
+        ]
+        caller.settle()
+        three["node3"].run(["kill", "-KILL", pid])
+        for call in calls:
+            answer = caller.answer(call)
+            assert answer.error == f"{ERROR}.Failed"
+            assert "Request to at least one node failed" in answer.values[0]
 
 
 # Cables and power

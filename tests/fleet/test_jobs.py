@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ from jeepney import DBusAddress, MessageFlag, new_method_call
 
 from hirte.api.dialect import NATIVE
 from tests.bed import Fleet
-from tests.bed.bus import WAIT_SECONDS, BusError
+from tests.bed.bus import BusError
 from tests.fleet.statemanager import ERROR, StateManager
 from tests.fleet.units import UNITS
 
@@ -183,20 +182,7 @@ def test_systemd_reloads_while_a_job_is_under_way(
     caller.changed(path, "State", "running")
     three["node3"].systemctl(verb)
     assert caller.get(path, "Job", "State") == ("s", "running")
-    wait_for_systemd(caller, "node3")
+    caller.wait_for_systemd("node3")
     assert caller.job("node3", "StartUnit", "quick.service") == "done"
     caller.object(path, "Job", "Cancel")
     assert caller.removed(path) == "canceled"
-
-
-def wait_for_systemd(caller: StateManager, node: str) -> None:
-    """Until the agent has found its systemd again, which takes it a tenth of a second."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            caller.node(node, "GetDefaultTarget")
-            return
-        except BusError as error:
-            assert error.name == f"{ERROR}.Failed"
-            assert "systemd cannot be reached" in error.text
-            assert time.monotonic() < deadline

@@ -386,16 +386,18 @@ def test_an_agent_that_survived_tells_it_all_again(
     caller.changed(caller.path(""), "Status", "up")
 
 
-def test_a_daemon_reload_is_no_event_for_units(
-    three: Fleet, caller: StateManager, monitor: Monitor
+@pytest.mark.parametrize("verb", ["daemon-reload", "daemon-reexec"])
+def test_units_live_on_when_systemd_reloads(
+    three: Fleet, caller: StateManager, monitor: Monitor, verb: str
 ) -> None:
     caller.job("node3", "StartUnit", "stay.service")
     monitor.subscribe("node3", "stay.service")
     agent_round_trip(caller, "node3")
     caller.forget()
-    three["node3"].systemctl("daemon-reload")
-    agent_round_trip(caller, "node3")
+    three["node3"].systemctl(verb)
+    caller.wait_for_systemd("node3")
     caller.job("node3", "StopUnit", "stay.service")
+    caller.hear("UnitStateChanged", "node3", "stay.service", "inactive", "dead", "real")
     states = monitor.heard("UnitStateChanged")
     # After all that the reload may announce anew, the unit is known to be what it was.
     assert states[-1][3:] == ("inactive", "dead", "real")
