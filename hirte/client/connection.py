@@ -29,13 +29,15 @@ _INCONSISTENT = "org.freedesktop.DBus.Error.InconsistentMessage"
 class Connection:
     """A conversation over `link`; `gone` says, for people, that the other end went away.
 
-    `on_signal` gets every signal. `failure` is why nothing works any more, if so.
+    `on_signal` gets every signal. `failure` is why nothing works any more, if so; `on_failure` is
+    called once when that is set.
     """
 
     def __init__(self, link: Link, gone: str) -> None:
         self.link = link
         self.failure: Error | None = None
         self.on_signal: Callable[[Any], None] = _ignore
+        self.on_failure: Callable[[], None] = _nothing
         self._gone = gone
         self._open: dict[int, Reply[Any]] = {}
 
@@ -86,6 +88,7 @@ class Connection:
             for reply in self._open.values():
                 reply.fail(error)
             self._open.clear()
+            self.on_failure()
 
     def wait(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Take messages until `done()`; return False if it is not within `timeout` seconds.
@@ -215,4 +218,8 @@ def strange(member: str, signature: str) -> CallError:
 
 
 def _ignore(_: Any) -> None:
+    pass
+
+
+def _nothing() -> None:
     pass

@@ -90,6 +90,7 @@ class Session:
         self._number = 0
         self._bell: Bell | None = None
         connection.on_signal = self._signal
+        connection.on_failure = self._ring
 
     # Calls
 
@@ -279,10 +280,13 @@ class Session:
 
     def next_number(self) -> int:
         """Return the place of the next event in the order of all."""
-        if self._bell is not None:
-            self._bell.ring()
+        self._ring()
         self._number += 1
         return self._number
+
+    def _ring(self) -> None:
+        if self._bell is not None:
+            self._bell.ring()
 
     def fileno(self) -> int:
         """Return a descriptor that is readable as long as `process` has something to do."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from hirte.api.dialect import Dialect
+    from hirte.client.connection import Connection
     from hirte.online.watch import Target, Watch
 
 ONLINE, OFFLINE, USAGE = 0, 1, 2
@@ -151,10 +152,18 @@ def _target(words: list[str], dialect: Dialect) -> Target:
 
 
 def _check(words: list[str], monitor: bool, wait: float, switch: float, dialect: Dialect) -> int:
+    from hirte.client.connecting import open_bus
+
     target = _target(words, dialect)
     online = False
     try:
-        online = _watch(target, monitor, wait, switch)
+        connection, _ = open_bus()
+    except Error as error:
+        start = "Failed to connect to api bus: " if dialect is COMPATIBLE else ""
+        print(f"{start}{error}", file=sys.stderr)
+        return OFFLINE
+    try:
+        online = _watch(connection, target, monitor, wait, switch)
     except Error as error:
         print(error, file=sys.stderr)
     if not online:
@@ -162,11 +171,11 @@ def _check(words: list[str], monitor: bool, wait: float, switch: float, dialect:
     return ONLINE if online else OFFLINE
 
 
-def _watch(target: Target, monitor: bool, wait: float, switch: float) -> bool:
-    from hirte.client.connecting import open_bus
+def _watch(
+    connection: Connection, target: Target, monitor: bool, wait: float, switch: float
+) -> bool:
     from hirte.online.watch import Watch
 
-    connection, _ = open_bus()
     watch = Watch(connection, target)
     try:
         _stop_on_sigterm()

@@ -14,7 +14,7 @@ from jeepney import AuthenticationError, DBusAddress, new_method_return, new_sig
 
 import hirte.client.connecting
 from hirte.api.dialect import NATIVE
-from hirte.client import ManagerAway, NotPermitted, UnitNew, connect
+from hirte.client import CallError, ManagerAway, NotPermitted, UnitNew, connect
 from hirte.client.connection import Connection
 from hirte.client.errors import MANAGER_GONE
 from hirte.client.link import Link, open_link
@@ -113,6 +113,23 @@ def test_the_end_shows_to_a_loop(pair: tuple[Manager, socket.socket]) -> None:
         with pytest.raises(ManagerAway, match=r"^the manager went away$"):
             while True:
                 manager.process()
+
+
+def test_a_failure_that_a_call_found_shows_to_a_loop(
+    pair: tuple[Manager, socket.socket],
+) -> None:
+    """It came with the answer, so the call succeeds, and the socket says nothing of it."""
+    manager, theirs = pair
+    serve(theirs, "o", MONITOR)
+    monitor = manager.create_monitor()
+    assert not readable(manager)
+    address = DBusAddress(MONITOR, interface=f"{NAME}.Monitor")
+    strange = sent(new_signal(address, "UnitNew", "s", ("node1",)), ":1.1").serialise(serial=3)
+    serve(theirs, "u", 2, more=strange)
+    assert monitor.subscribe("node1", "*") == 2
+    assert readable(manager)
+    with pytest.raises(CallError, match="of another version"):
+        manager.process()
 
 
 def test_a_call_to_a_manager_that_is_gone(pair: tuple[Manager, socket.socket]) -> None:

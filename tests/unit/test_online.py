@@ -202,8 +202,10 @@ def test_no_bus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
     monkeypatch.setattr("hirte.client.connecting.open_bus", away)
     assert online("agent") == 1
+    assert capsys.readouterr().err == "the system bus cannot be reached: No\n"
+    assert online("agent", program="bluechi-is-online") == 1
     assert capsys.readouterr().err == (
-        f"the system bus cannot be reached: No\n{NAME}.Agent is offline\n"
+        "Failed to connect to api bus: the system bus cannot be reached: No\n"
     )
 
 
