@@ -16,6 +16,7 @@ from tests.bed import Fleet, Node
 from tests.bed.bus import PROPERTIES, Bus
 from tests.bed.product import AGENT_UNIT, configure, install_hirte
 from tests.fleet.conftest import open_fleet
+from tests.fleet.lines import Lines
 from tests.fleet.mixed import be_bluechi, deploy_mixed
 from tests.fleet.statemanager import StateManager
 from tests.fleet.units import UNITS
@@ -175,31 +176,22 @@ def test_gdbus_introspects(one: Node, dialect: Dialect) -> None:
 
 @DIALECTS
 def test_gdbus_listens(one: Node, dialect: Dialect) -> None:
-    listener = one.popen(
-        ["stdbuf", "-oL", "gdbus", "monitor", "--system", "--dest", dialect.bus_name]
-    )
+    command = ["gdbus", "monitor", "--system", "--dest", dialect.bus_name]
+    lines = Lines(one.popen(["stdbuf", "-oL", *command]))
     try:
-        out = listener.stdout
-        assert out is not None
-        # It says who owns the name once it listens.
-        assert "Monitoring signals" in out.readline()
-        assert f"{dialect.bus_name} is owned by" in out.readline()
+        # It says so when it listens, and when it knows who owns the name.
+        assert "Monitoring signals" in lines.next()
+        assert f"{dialect.bus_name} is owned by" in lines.next()
         with StateManager(one, dialect) as caller:
             path = caller.node("node3", "StartUnit", "ss", "quick.service", "replace")
             caller.removed(path)
         number = path.rpartition("/")[2]
-        manager = f"{dialect.root}: {dialect.interface('Manager')}"
-        wanted = f"{manager}.JobRemoved (uint32 {number}, objectpath '{path}', 'node3', " + (
-            "'quick.service', 'done')\n"
+        lines.until(
+            f"{dialect.root}: {dialect.interface('Manager')}.JobRemoved (uint32 {number}, "
+            f"objectpath '{path}', 'node3', 'quick.service', 'done')"
         )
-        for line in out:
-            if line == wanted:
-                break
-        else:
-            raise AssertionError("gdbus has ended")
     finally:
-        listener.kill()
-        listener.communicate(timeout=20)
+        lines.end()
 
 
 # sd-bus

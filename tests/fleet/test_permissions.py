@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 from collections.abc import Iterator
 
 import pytest
@@ -12,12 +10,12 @@ from hirte.api.dialect import COMPATIBLE, NATIVE, Dialect
 from tests.bed import Fleet, Node
 from tests.bed.product import AGENT_UNIT
 from tests.fleet.conftest import open_fleet
+from tests.fleet.lines import Lines
 from tests.fleet.mixed import deploy_mixed
 from tests.fleet.statemanager import ERROR, PROPERTIES, StateManager
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
 DIALECTS = pytest.mark.parametrize("dialect", [NATIVE, COMPATIBLE], ids=lambda each: each.name)
-WAIT_MS = 20_000
 # What a package of another product could bring, or an administrator: the bus lets everybody send.
 PERMISSIVE = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -135,7 +133,7 @@ def test_offline_comes_before_everything(mixed: Fleet, permissive: Node, dialect
 # Listening
 
 
-class Listener:
+class Listener(Lines):
     """Somebody without rights on the bus who prints every signal of one name, a line each."""
 
     # `name` of the client first; then "path member" of what arrives. GLib's Python is no part of a
@@ -157,32 +155,8 @@ class Listener:
         # Who changes the user forgets with whom he wanted to die.
         die_with_us = ["setpriv", "--pdeathsig", "KILL", "--"]
         program = ["/usr/bin/python3", "-ISc", self._PROGRAM, name]
-        self._process = node.popen([*NOBODY, *die_with_us, *program])
-        self.name = self.line()
-
-    def line(self) -> str:
-        """The next line. Fails when there is none in time."""
-        out = self._process.stdout
-        assert out is not None
-        poll = select.poll()
-        poll.register(out, select.POLLIN)
-        text = b""
-        while not text.endswith(b"\n"):
-            assert poll.poll(WAIT_MS), "no signal arrives"
-            one = os.read(out.fileno(), 1)
-            assert one, self._process.communicate()[1]
-            text += one
-        return text.decode().strip()
-
-    def until(self, wanted: str) -> None:
-        """Reads up to a line."""
-        while self.line() != wanted:
-            pass
-
-    def end(self) -> None:
-        """Ends it."""
-        self._process.kill()
-        self._process.communicate(timeout=WAIT_MS / 1000)
+        super().__init__(node.popen([*NOBODY, *die_with_us, *program]))
+        self.name = self.next()
 
 
 @DIALECTS
