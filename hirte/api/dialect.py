@@ -11,14 +11,13 @@ from __future__ import annotations
 class Dialect:
     """One set of names. `bus_name` is the manager's; the agent's has `.Agent` behind it."""
 
-    __slots__ = ("_role", "agent_bus_name", "bus_name", "name", "root", "unit_prefix")
+    __slots__ = ("_role", "agent_bus_name", "bus_name", "name", "root")
 
-    def __init__(self, name: str, bus_name: str, role: str, unit_prefix: str) -> None:
+    def __init__(self, name: str, bus_name: str, role: str) -> None:
         self.name = name
         self.bus_name = bus_name
         self.agent_bus_name = bus_name + ".Agent"
         self.root = "/" + bus_name.replace(".", "/")
-        self.unit_prefix = unit_prefix
         self._role = role
 
     def interface(self, native: str) -> str:
@@ -37,8 +36,8 @@ class Dialect:
         return f"<Dialect {self.name}>"
 
 
-NATIVE = Dialect("native", "org.containers.hirte", "Manager", "hirte")
-COMPATIBLE = Dialect("compatible", "org.eclipse.bluechi", "Controller", "bluechi")
+NATIVE = Dialect("native", "org.containers.hirte", "Manager")
+COMPATIBLE = Dialect("compatible", "org.eclipse.bluechi", "Controller")
 
 # Which dialects are meant by the values of the settings BusNames and ManagerDialect.
 CHOICES = {

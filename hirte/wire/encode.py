@@ -54,11 +54,6 @@ def encode(signature: str, values: tuple[Any, ...]) -> bytes:
     return bytes(out)
 
 
-def pad(out: bytearray, alignment: int) -> None:
-    """Append the zero bytes that bring `out` to a multiple of `alignment`."""
-    out += _PADDING[-len(out) % alignment]
-
-
 def _fixed(out: bytearray, kind: Type, value: Any, depth: int) -> None:
     packer = _FIXED[kind[0]]
     out += _PADDING[-len(out) % packer.size]

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 METHOD_CALL, METHOD_RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 
 NO_REPLY_EXPECTED = 0x1
-NO_AUTO_START = 0x2
 
 # The fixed part: byte order, type, flags, version, body length, serial, length of the fields.
 FIXED_BYTES = 16

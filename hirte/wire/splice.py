@@ -57,11 +57,6 @@ def dict_of_arrays(arrays: Iterable[tuple[str, bytes]]) -> bytes:
     return b"".join(parts)
 
 
-def append(signature: str, body: bytes, number: int) -> tuple[str, bytes]:
-    """Return `signature` and `body` with one more argument of type u behind them."""
-    return signature + "u", body + bytes(-len(body) % 4) + _U32.pack(number)
-
-
 def array_behind(head: bytes, body: bytes, position: int) -> bytes:
     """Return `head` followed by the array of dict entries or structs that `body` has at `position`.
 

@@ -159,13 +159,6 @@ def test_the_type_of_the_structs_does_not_matter(example):
     assert splice.dict_of_arrays(bodies) == encode(f"a{{sa({fields})}}", (arrays,))
 
 
-@given(ARGUMENTS.filter(lambda both: len(both[0]) < 255), st.integers(0, (1 << 32) - 1))
-def test_a_number_is_appended_as_if_it_had_been_there(both, number):
-    signature, values = both
-    longer, body = splice.append(signature, encode(signature, values), number)
-    assert (longer, body) == (signature + "u", encode(signature + "u", (*values, number)))
-
-
 @given(st.floats())
 def test_doubles_keep_their_value(number):
     (again,) = decode("d", encode("d", (number,)), NATIVE)

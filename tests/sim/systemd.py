@@ -13,13 +13,14 @@ does not start, `hangs` never ends to start, `fragile` stops by itself. Others d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from hirte.dbus.bus import Bus
 from hirte.dbus.connection import Connection
 from hirte.wire.encode import encode
-from hirte.wire.escape import escape, unescape
+from hirte.wire.escape import escape
 from hirte.wire.message import Message
 from hirte.wire.sasl import Client, Server
 from tests.sim.busdaemon import GUID
@@ -214,7 +215,7 @@ class FakeSystemd:
         connection.reply(call, "a(usssoo)", encode("a(usssoo)", (rows,)))
 
     def _properties(self, connection: Connection, message: Message) -> None:
-        unit = self._load(unescape(message.path.rpartition("/")[2]))
+        unit = self._load(_unescape(message.path.rpartition("/")[2]))
         values: dict[str, Any] = {
             "Id": ("s", unit.name),
             "LoadState": ("s", "loaded" if unit.exists else "not-found"),
@@ -354,7 +355,6 @@ class FakeSystemd:
         self._manager_signal("JobRemoved", "uoss", job.number, job.path, job.unit.name, result)
 
 
-
 _METHODS: dict[str, Callable[..., None]] = {
     "Subscribe": FakeSystemd._subscribe,
     "ListUnits": FakeSystemd._list_units,
@@ -365,3 +365,9 @@ _METHODS: dict[str, Callable[..., None]] = {
     "ReloadUnit": FakeSystemd._reload,
     "Reload": FakeSystemd._daemon_reload,
 }
+
+
+def _unescape(element: str) -> str:
+    """Return the name that hirte.wire.escape turned into `element`."""
+    hexed = re.sub("_(..)|(.)", lambda found: found[1] or f"{ord(found[2]):02x}", element)
+    return bytes.fromhex(hexed).decode()

@@ -10,7 +10,7 @@ from hirte.wire import check as wire_check
 from hirte.wire import signature as wire_signature
 from hirte.wire.check import check
 from hirte.wire.decode import decode
-from hirte.wire.encode import NATIVE, encode, pad
+from hirte.wire.encode import NATIVE, encode
 from hirte.wire.errors import EncodeError, PeerError
 from hirte.wire.limits import CACHE_SIGNATURE_BYTES, CACHE_SIGNATURES
 
@@ -276,14 +276,6 @@ def test_the_complaint_about_a_large_value_is_short():
 def test_bytes_can_be_given_in_any_form():
     for value in (b"\1\2", bytearray(b"\1\2"), [1, 2], (1, 2), memoryview(b"\1\2")):
         assert encode("ay", (value,)) == struct.pack("=I", 2) + b"\1\2"
-
-
-def test_pad():
-    out = bytearray(b"abc")
-    pad(out, 8)
-    assert out == b"abc" + bytes(5)
-    pad(out, 8)
-    assert len(out) == 8
 
 
 def distinct_signatures(count, length):

@@ -107,11 +107,3 @@ def test_more_units_than_fit_into_an_array_are_our_fault():
     half = struct.pack(NATIVE + "II", ARRAY_BYTES // 2, 0) + bytes(ARRAY_BYTES // 2)
     with pytest.raises(EncodeError, match="64 MiB"):
         splice.dict_of_arrays([("a", half), ("b", half)])
-
-
-@pytest.mark.parametrize("size", range(9))
-def test_a_number_is_appended(size):
-    values = ("x" * size, "replace")
-    signature, body = splice.append("ss", encode("ss", values), 0xFFFFFFFF)
-    assert signature == "ssu"
-    assert body == encode("ssu", (*values, 0xFFFFFFFF))
