@@ -111,7 +111,8 @@ class Jobs:
 
     def _end(self, path: str, result: str) -> None:
         for job in self._jobs.pop(path, ()):
-            del self._paths[job.id]
+            # Absent if the manager has used an id twice.
+            self._paths.pop(job.id, None)
             if self.measuring and job.requested_us:
                 micros = max(0, self._timers.realtime_us() - job.requested_us)
                 body = encode(internal.JOB_METRICS, (job.unit, job.method, micros))

@@ -1,7 +1,8 @@
 """The way up: the connection to the manager, from the first attempt to the next.
 
 A tick every heartbeat interval drives everything: it sends the heartbeat while connected and
-starts the next attempt while not. A connection that is lost is tried again at once, once.
+starts the next attempt while not; only a look-up of the manager's name is left the time that it
+takes. A connection that is lost is tried again at once, once.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     Dial = Callable[[str, Callable[["Connection | None", str], None]], Attempt]
     Resolve = Callable[[str, Callable[["str | None", str], None]], "Attempt | None"]
 
-CONNECTING, CONNECTED, RETRY = "connecting", "connected", "retry"
+RESOLVING, CONNECTING, CONNECTED, RETRY = "resolving", "connecting", "connected", "retry"
 
 # Seconds between attempts when heartbeats are switched off: the default heartbeat interval.
 _DEFAULT_TICK = 2.0
@@ -162,6 +163,9 @@ class Uplink:
         return 0 < threshold < self._timers.monotonic_us() - self.last_seen_monotonic_us
 
     def _retry(self) -> None:
+        if self.state == RESOLVING:
+            # A look-up ends by itself. Begun anew at every tick, a slow one never would.
+            return
         self._retries += 1
         if self._retries == self._settings.connection_retry_count_until_quiet:
             self._log.warning("The manager cannot be reached; silent until it can")
@@ -173,10 +177,10 @@ class Uplink:
 
     def _connect(self) -> None:
         self._drop("a new attempt")
-        self.state = CONNECTING
         if self._address_is_fixed:
             self._dial_address()
         else:
+            self.state = RESOLVING
             attempt = self._resolve(self._settings.manager_host, self._resolved)
             if attempt is not None:
                 self._attempt = attempt
@@ -195,6 +199,7 @@ class Uplink:
         return str(Address(host=host, port=self._settings.manager_port))
 
     def _dial_address(self) -> None:
+        self.state = CONNECTING
         self._attempt = self._dial(self.address, self._dialled)
 
     def _dialled(self, connection: Connection | None, error: str) -> None:

@@ -156,6 +156,15 @@ def test_cancelling_a_job_of_the_manager(world):
     world.bus.peer.expect_return(serial)
 
 
+def test_a_manager_that_uses_an_id_twice_hears_of_both_ends(world):
+    world.start_job(7, 1)
+    world.start_job(7, 2)
+    world.job_removed(1)
+    world.job_removed(2, result="failed")
+    assert world.told() == [("JobDone", 7, "done"), ("JobDone", 7, "failed")]
+    assert world.log.bugs == []
+
+
 def test_cancelling_what_is_no_job(world):
     serial = world.bus.call(ROOT, AGENT, "JobCancel", "u", 7)
     world.bus.peer.expect_error(serial, E + "Failed")

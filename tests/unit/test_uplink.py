@@ -401,12 +401,22 @@ def test_a_name_that_cannot_be_found_later_is_a_failed_attempt():
     agent.register()
 
 
-def test_a_look_up_that_hangs_is_given_up_at_the_tick():
+def test_a_look_up_that_takes_longer_than_the_interval_is_waited_for():
     agent = Agent(ManagerAddress="", ManagerHost="manager.example")
     agent.uplink.start()
-    (first,) = agent.resolve.asked
-    agent.clock.advance(2)
-    assert first.cancelled
+    agent.clock.advance(11)
+    assert [attempt.cancelled for attempt in agent.resolve.asked] == [False]
+    agent.resolve.answer("192.0.2.1")
+    agent.register()
+
+
+def test_the_end_while_a_name_is_looked_up():
+    agent = Agent(ManagerAddress="", ManagerHost="manager.example")
+    agent.uplink.start()
+    agent.uplink.close()
+    assert [attempt.cancelled for attempt in agent.resolve.asked] == [True]
+    agent.clock.advance(10)
+    assert len(agent.resolve.asked) == 1
 
 
 def test_an_attempt_to_a_literal_address_that_hangs_is_given_up_at_the_tick():
