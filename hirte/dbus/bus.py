@@ -7,7 +7,7 @@ everything that was asked of the bus is asked again.
 from __future__ import annotations
 
 from hirte.dbus import errors
-from hirte.dbus.limits import KNOWN_CALLERS
+from hirte.dbus.limits import KNOWN_CALLERS, OWNER_MATCHES
 from hirte.wire.encode import encode
 from hirte.wire.message import ERROR, Message
 
@@ -38,6 +38,7 @@ class Bus:
         self._waiting: dict[str, int] = {}
         self._watched: dict[str, dict[int, Callable[[], None]]] = {}
         self._watches = 0
+        self._hears_all_owners = False
         connection.on_signal = self.heard
 
     def hello(self, on_done: Callable[[], None]) -> None:
@@ -75,8 +76,9 @@ class Bus:
         self._watches += 1
         number = self._watches
         watches = self._watched.setdefault(name, {})
-        if not watches:
-            self.match(_owner_rule(name))
+        if not watches and not self._hears_all_owners:
+            self._hears_all_owners = len(self._watched) > OWNER_MATCHES
+            self.match(_owner_rule("" if self._hears_all_owners else name))
         watches[number] = on_gone
 
         def has_owner(reply: Message) -> None:
@@ -147,7 +149,8 @@ def _decide(call: Call, proceed: Callable[[], None], caller: int, uid: int) -> N
 
 
 def _owner_rule(name: str) -> str:
-    return (
+    rule = (
         f"type='signal',sender='{DRIVER}',path='{_PATH}',interface='{DRIVER}',"
-        f"member='NameOwnerChanged',arg0='{name}'"
+        "member='NameOwnerChanged'"
     )
+    return f"{rule},arg0='{name}'" if name else rule

@@ -4,6 +4,8 @@ Rules of this file:
 - Every call that expects an answer gets exactly one: the peer's, or NoReply when the time is over
   or the connection is lost.
 - A peer that breaks the protocol loses its connection, after all its earlier messages were served.
+- What is longer than the peer takes is not sent, but answered with an error: our peers have our
+  limits, and close the connection otherwise.
 - From an untrusted peer no message comes through whose body does not match its signature.
 - An exception in a handler is our bug: it is logged, and the next message is served.
 
@@ -21,7 +23,7 @@ from hirte.wire.check import check
 from hirte.wire.encode import NATIVE, encode
 from hirte.wire.errors import EncodeError, PeerError
 from hirte.wire.framing import Framer
-from hirte.wire.limits import MESSAGE_BYTES, UNREGISTERED_MESSAGE_BYTES
+from hirte.wire.limits import MESSAGE_BYTES, UNREGISTERED_MESSAGE_BYTES, UNREGISTERED_QUEUE_BYTES
 from hirte.wire.message import (
     ERROR,
     METHOD_CALL,
@@ -74,6 +76,7 @@ class Connection:
         self.on_lost: Callable[[str], None] = _ignore
         self._auth = auth
         self._trusted = trusted
+        self._known = trusted
         self._framer = Framer(MESSAGE_BYTES if trusted else UNREGISTERED_MESSAGE_BYTES)
         self._timers = timers
         self._log = log
@@ -89,7 +92,8 @@ class Connection:
             transport.write(CLIENT_OPENING)
 
     def allow(self, message_bytes: int) -> None:
-        """Let the peer send messages of up to `message_bytes`: it is known by now."""
+        """Let messages of up to `message_bytes` pass in both directions: the peer is known."""
+        self._known = True
         self._framer.limit = message_bytes
 
     @property
@@ -136,6 +140,8 @@ class Connection:
             self.traffic.received_messages += 1
             if not self._trusted:
                 check(message.signature, message.body, message.order)
+                if not self._known and self.queued > UNREGISTERED_QUEUE_BYTES:
+                    raise PeerError("it does not read what it asks for")
             kind = message.type
             if kind == SIGNAL:
                 self._guard(self.on_signal, message)
@@ -187,6 +193,10 @@ class Connection:
         except EncodeError as error:
             on_reply(local_error(errors.FAILED, str(error)))
             return
+        if len(data) > self._framer.limit:
+            text = f"A call of {len(data)} bytes, {self._framer.limit} are allowed"
+            on_reply(local_error(errors.LIMITS_EXCEEDED, text))
+            return
         self._pending[serial] = (self._timers.now() + CALL_TIMEOUT, on_reply)
         if self._timer is None:
             self._timer = self._timers.call_later(CALL_TIMEOUT, self._expire)
@@ -232,11 +242,12 @@ class Connection:
     ) -> None:
         """Answer `call`, if its sender wants an answer."""
         if not call.flags & NO_REPLY_EXPECTED:
-            self._write(
+            self._answer(
+                call,
                 build.method_return(
                     self._next_serial(), call.serial, signature, body,
                     call.sender, self.sender, order,
-                )
+                ),
             )  # fmt: skip
 
     def error(self, call: Message, name: str, text: str) -> None:
@@ -256,9 +267,16 @@ class Connection:
         serial = self._next_serial()
         head = (answer.signature, answer.body, call.sender, self.sender, answer.order)
         if answer.type == ERROR:
-            self._write(build.error(serial, call.serial, answer.error_name, *head))
+            self._answer(call, build.error(serial, call.serial, answer.error_name, *head))
         else:
-            self._write(build.method_return(serial, call.serial, *head))
+            self._answer(call, build.method_return(serial, call.serial, *head))
+
+    def _answer(self, call: Message, data: bytes) -> None:
+        if len(data) > self._framer.limit:
+            text = f"An answer of {len(data)} bytes, {self._framer.limit} are allowed"
+            self.error(call, errors.LIMITS_EXCEEDED, text)
+        else:
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         if self.open and self.transport:

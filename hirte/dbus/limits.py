@@ -10,5 +10,9 @@ CALL_TIMEOUT = 30.0
 # connection; a manager may have that many callers, so this only stops what runs away.
 PENDING_CALLS = 1 << 15
 
+# Names that are watched by a match of their own, so that other names' changes do not wake us. From
+# then on one match hears of all: dbus-daemon refuses the 513th (max_match_rules_per_connection).
+OWNER_MATCHES = 400
+
 # Callers whose user is remembered. A unique name is never used twice during a bus's life.
 KNOWN_CALLERS = 512

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hirte.dbus.bus import Bus
 from hirte.dbus.traffic import Traffic
+from hirte.wire.limits import BUS_MESSAGE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Presence:
             connection.close("shutdown")
             return
         connection.traffic = self.traffic
+        connection.allow(BUS_MESSAGE_BYTES)
         bus = Bus(connection)
         connection.on_lost = self._lost
         connection.on_ready = lambda: bus.hello(lambda: self._own(bus, 0))

@@ -23,10 +23,15 @@ NAME_LENGTH = 255
 # name has at most 255 bytes, escaping triples it) and five names of 255 bytes.
 HEADER_FIELDS_BYTES = 1 << 14
 
+# dbus-daemon(1), max_message_size of the system bus: it disconnects who sends more.
+BUS_MESSAGE_BYTES = 1 << 25
 # From an agent that has registered: ListUnits of 20 000 units is about 4 MiB.
 REGISTERED_MESSAGE_BYTES = 1 << 24
 # From somebody who has not registered yet: `Register` needs less than 512 bytes.
 UNREGISTERED_MESSAGE_BYTES = 1 << 12
+# Answers that wait for somebody who has not registered yet: a dozen introspections. With as many
+# connections of strangers as the manager holds, that is 128 MiB.
+UNREGISTERED_QUEUE_BYTES = 1 << 16
 
 # A line of the authentication. libdbus allows 16 KiB for all of it; the longest that hirte
 # understands is AUTH EXTERNAL with a hexadecimal user id.

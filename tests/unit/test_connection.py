@@ -8,7 +8,10 @@ import weakref
 import pytest
 
 from hirte.dbus import connection as module
+from hirte.dbus.connection import local_error
 from hirte.dbus.limits import CALL_TIMEOUT
+from hirte.wire.encode import encode
+from hirte.wire.limits import UNREGISTERED_QUEUE_BYTES
 from hirte.wire.message import NO_REPLY_EXPECTED
 from tests.unit.talk import (
     GREETING,
@@ -367,6 +370,40 @@ def test_large_messages_are_taken_only_from_peers_that_are_known(talk):
     stranger.peer.call("/x", "a.b", "Long", "s", text)
     assert len(calls) == 1
     assert stranger.peer.closed
+
+
+def test_what_is_too_long_for_the_peer_is_answered_with_an_error(talk):
+    talk.connection.allow(1 << 12)
+    body = encode("s", ("x" * 5000,))
+    talk.call("Ask", "s", body)
+    assert talk.heard() == [f"error {E}LimitsExceeded A call of 5077 bytes, 4096 are allowed"]
+    answers = [
+        lambda call: talk.connection.reply(call, "s", body),
+        lambda call: talk.connection.relay(call, answer),
+    ]
+    answer = local_error("a.b", "y" * 5000)
+    for talk.connection.on_call in answers:
+        serial = talk.peer.call("/x", "a.b", "Long")
+        talk.peer.expect_error(serial, E + "LimitsExceeded")
+    talk.peer.expect_nothing()
+    assert talk.connection.open
+
+
+def test_a_stranger_that_does_not_read_is_lost_soon(talk):
+    calls = []
+    talk.connection.on_call = calls.append
+    talk.peer.queued = UNREGISTERED_QUEUE_BYTES
+    talk.peer.call("/x", "a.b", "One")
+    talk.peer.queued += 1
+    talk.peer.call("/x", "a.b", "Two")
+    assert [call.member for call in calls] == ["One"]
+    assert talk.peer.closed
+    known = Talk()
+    known.connection.on_call = calls.append
+    known.connection.allow(1 << 16)
+    known.peer.queued = UNREGISTERED_QUEUE_BYTES + 1
+    known.peer.call("/x", "a.b", "Three")
+    assert not known.peer.closed
 
 
 def test_types_of_messages_to_come_are_ignored(talk):

@@ -13,6 +13,7 @@ from hirte.dbus import bus as bus_module
 from hirte.dbus.objects import Service, Tree
 from hirte.dbus.presence import RETRY, Presence
 from hirte.dbus.publisher import Publisher
+from hirte.wire.limits import BUS_MESSAGE_BYTES
 from tests.unit.talk import BUS, BUS_PATH, GREETING, Bus, Clock, Dialled, E, ListLog
 
 TABLE = Interface(
@@ -349,6 +350,16 @@ def test_calls_that_come_before_all_names_are_ours_are_checked_like_others():
 # The end
 
 
+def test_an_answer_that_the_bus_would_not_carry_is_an_error(monkeypatch):
+    # dbus-daemon throws out who sends more than 32 MiB in one message.
+    world = World()
+    bus = world.start()
+    too_long = bytes(BUS_MESSAGE_BYTES)
+    world.tree.dispatch = lambda connection, call: connection.reply(call, "ay", too_long)
+    serial = bus.call(PATH, NAME, "Do", "s", "it", sender=":1.0")
+    bus.peer.expect_error(serial, E + "LimitsExceeded")
+
+
 def test_the_end_is_no_loss():
     world = World()
     bus = world.start()
@@ -420,6 +431,26 @@ def test_a_watch_tells_once_when_a_name_leaves_the_bus():
     bus.peer.expect_call("RemoveMatch", rule)
     bus.peer.signal(*signal, sender=BUS)
     assert gone == [0, 1]
+
+
+def test_a_bus_allows_only_so_many_matches(monkeypatch):
+    monkeypatch.setattr(bus_module, "OWNER_MATCHES", 2)
+    world = World()
+    bus = world.start()
+    gone = []
+    names = [f":1.{number}" for number in range(5)]
+    ends = {n: world.presence.watch(n, lambda n=n: (gone.append(n), ends[n]())) for n in names}
+    rules = [m.values()[0] for m in bus.peer.heard if m.member == "AddMatch"]
+    assert ["arg0" in rule for rule in rules] == [True, True, False]
+    bus.peer.forget()
+    for name in names:
+        bus.peer.signal(BUS_PATH, BUS, "NameOwnerChanged", "sss", name, name, "", sender=BUS)
+    assert gone == names
+    removed = [m.values()[0] for m in bus.peer.heard]
+    assert removed[:2] == rules[:2]
+    bus.peer.forget()
+    world.presence.watch(":1.9", lambda: None)
+    bus.peer.expect_call("NameHasOwner", ":1.9")
 
 
 def test_a_name_that_left_before_it_was_watched_is_told_too():
