@@ -36,6 +36,8 @@ RESOLVE_SECONDS = 12.0
 # A host name has at most 255 bytes, an error text is a line: more is not from our child.
 ANSWER_BYTES_MAX = 4096
 
+_STDERR = 2
+
 _FOUND = b"+"
 _FAILED = b"-"
 
@@ -156,8 +158,11 @@ def _child(host: str, write_fd: int, lookup: Lookup) -> NoReturn:
         set_wakeup_fd(-1)
         signal(SIGTERM, SIG_DFL)
         signal(SIGINT, SIG_DFL)
-        os.closerange(3, write_fd)
-        os.closerange(write_fd + 1, os.sysconf("SC_OPEN_MAX"))
+        # Those that are there: there may be a thousand million that could be, and until Python 3.10
+        # os.closerange() takes them one by one.
+        for fd in map(int, os.listdir("/proc/self/fd")):
+            if fd > _STDERR and fd != write_fd:
+                os.closerange(fd, fd + 1)
         try:
             answer = _FOUND + lookup(host).encode()
         except (OSError, ValueError) as error:
