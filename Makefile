@@ -12,7 +12,7 @@ VENV  := .venv/made-for-$(PINS)
 RUN   := .venv/bin/python
 
 .PHONY: help run test lint types unit property sim foreign fleet build-tests test-pythons zipapp \
-        bench docs fuzz clean venv
+        bench bench-scale docs fuzz clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,10 @@ zipapp: $(VENV) ## build the one file, dist/hirte (PYTHON=... selects its interp
 bench: zipapp ## measure against the floor and print the table (root; ROWS="jobs burst")
 	@$(RUN) packaging/preflight.py fleet
 	@$(RUN) -m bench $(ROWS)
+
+bench-scale: zipapp ## measure the manager with 10, 100 and 1000 agents (root; ROWS=--quick)
+	@$(RUN) packaging/preflight.py fleet
+	@$(RUN) -m bench.scale $(ROWS)
 
 docs: $(VENV) ## write docs/api.md from the interface tables
 	@$(RUN) packaging/apidocs.py

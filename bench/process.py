@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench import setup
+from bench import proc, setup
 from bench.client import Client
 from bench.launcher import BARE, PYTHON, Launcher
 from bench.result import Row, absolute, ratio
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bench.setup import Setup
-    from tests.bed import Node
 
 _PROGRAM = "/usr/bin/hirte"
 _SLEEPER = (PYTHON, "-I", "-S", "-c", "import time; time.sleep(3600)")
@@ -42,24 +41,15 @@ def memory(fleet: Setup, quick: bool) -> Iterator[Row]:
                 ("manager", fleet.one, fleet.manager_pid(), on_one),
                 ("agent", fleet.two, fleet.agent_pid(), on_two),
             ):
+                node_root = str(node.root)
                 # One at a time: two would share what is counted.
                 _, bare = launcher.start(_SLEEPER)
                 time.sleep(_START_SECONDS)
-                floor[name].append(private_megabytes(node, bare))
-                ours[name].append(private_megabytes(node, pid))
+                floor[name].append(proc.private_megabytes(bare, node_root))
+                ours[name].append(proc.private_megabytes(pid, node_root))
                 launcher.stop()
     for name, samples in ours.items():
         yield ratio(f"private memory: {name}", floor[name], samples, 1.8, "MB")
-
-
-def private_megabytes(node: Node, pid: int) -> float:
-    """Return the USS of a process of a node."""
-    kilobytes = 0
-    with open(f"{node.root}/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        for line in file:
-            if line.startswith(("Private_Clean:", "Private_Dirty:")):
-                kilobytes += int(line.split()[1])
-    return kilobytes / 1024
 
 
 def start(fleet: Setup, quick: bool) -> Iterator[Row]:

@@ -71,14 +71,21 @@ def ratio(
     )
 
 
-def absolute(figure: str, ours: Sequence[float], bar: float | None, unit: str) -> Row:
-    """Return a row on something without a floor, in `unit`."""
+def absolute(
+    figure: str,
+    ours: Sequence[float],
+    bar: float | None,
+    unit: str,
+    floor: Sequence[float] = (),
+) -> Row:
+    """Return a row on something in `unit` whose bar is no distance from the floor, if any."""
     median = statistics.median(ours)
+    least = statistics.median(floor) if floor else None
     return Row(
         figure,
-        "-",
+        "-" if least is None else f"{least:.1f} {unit}",
         f"{median:.1f} {unit}",
-        "-",
+        "-" if least is None else f"{median - least:+.1f} {unit}",
         "" if bar is None else f"{bar:.0f} {unit}",
         _verdict(median, bar),
         len(ours),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from bench import proc
 from bench.client import CallFailed, Client, Target, open_bus
 from tests.bed import Fleet, Node
 from tests.bed.product import (
@@ -141,15 +142,8 @@ def main_pid(node: Node, unit: str) -> int:
 
 
 def cpu_seconds(node: Node, pid: int) -> float:
-    """Return the time that a process of one thread has spent on a processor.
-
-    Raises CallFailed when it is gone.
-    """
-    try:
-        with open(f"{node.root}/proc/{pid}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0]) / 1e9
-    except FileNotFoundError as error:
-        raise CallFailed(f"{node.name}: process {pid} has ended while it was measured") from error
+    """Return the time that a process of a node has spent on a processor. Raises CallFailed."""
+    return proc.cpu_seconds(pid, str(node.root))
 
 
 def _fill(node: Node) -> None:

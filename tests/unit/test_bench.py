@@ -58,6 +58,11 @@ def test_what_has_no_floor_is_compared_with_the_bar():
     assert absolute("CPU", [201.0], 200, "us").verdict == "MISSED"
 
 
+def test_what_has_a_bar_of_its_own_may_have_a_floor_to_look_at():
+    row = absolute("CPU", [20.0], 15, "ms", [16.0])
+    assert (row.floor, row.against, row.verdict) == ("16.0 ms", "+4.0 ms", "MISSED")
+
+
 def test_the_table_has_columns_of_equal_width():
     lines = table([difference("a long name", [0.001], [0.002], 1.0), absolute("b", [1], 1, "s")])
     head, first, second = lines.splitlines()
