@@ -18,23 +18,21 @@ from hirte.dbus.publisher import Publisher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any
 
     from hirte.agent.uplink import Dial, Resolve
-    from hirte.api.dialect import Dialect
-    from hirte.dbus.connection import Connection
-    from hirte.dbus.objects import Authorize
     from hirte.dbus.ports import Log, Timers
+    from hirte.dbus.presence import Presence
     from hirte.settings.table import AgentSettings
     from hirte.wire.message import Message
 
 
 class Agent:
-    """All decisions of the agent. `dialects` are those whose names are on the public bus.
+    """All decisions of the agent.
 
-    `public_bus` tells the public bus's connection, or None while it is away. `on_ready` is called
-    once, when systemd was heard for the first time.
+    `on_ready()` is called once, when it is on the bus and systemd was heard for the first time;
+    `on_failed(why)` instead if it does not come so far.
     """
 
     def __init__(
@@ -43,17 +41,20 @@ class Agent:
         timers: Timers,
         log: Log,
         machine_id: Callable[[], str],
-        dialects: Sequence[Dialect],
+        presence: Presence,
         systemd: Systemd,
         dial: Dial,
         resolve: Resolve,
-        public_bus: Callable[[], Connection | None],
-        authorize: Authorize | None = None,
+        on_ready: Callable[[], None],
+        on_failed: Callable[[str], None],
     ) -> None:
         self.log = log
         self.log_target = settings.log_target
         self.systemd = systemd
-        self.on_ready: Callable[[], None] | None = None
+        self._presence = presence
+        self._on_ready = on_ready
+        self._on_failed = on_failed
+        self._is_on_bus = self._is_ready = False
         inner_tree = Tree(machine_id)
         for dialect in CHOICES[settings.manager_dialect]:
             inner_tree.export(dialect.path(AGENT_PATH), self, internal_service(dialect))
@@ -62,19 +63,37 @@ class Agent:
         self.uplink.on_lost = self._manager_lost
         self.units = Units(self.uplink.emit)
         self.jobs = Jobs(systemd, timers, self.uplink.emit, self.uplink.emit_metrics)
-        self.tree = Tree(machine_id, authorize)
-        self._publisher = Publisher(self.tree, public_bus)
-        for dialect in dialects:
+        self.tree = Tree(machine_id, presence.authorize)
+        self._publisher = Publisher(self.tree, lambda: presence.connection)
+        for dialect in CHOICES[settings.bus_names]:
             self._publisher.speak(dialect, {"Agent": public_service(dialect)})
         self._publisher.export("", self, "Agent")
+        presence.on_up = self._on_bus
+        presence.on_refused = systemd.on_refused = on_failed
         systemd.on_signal = self._signalled
         systemd.on_units = self.units.sync
         systemd.on_jobs = self._take_jobs
 
+    def start(self) -> None:
+        """Find the manager's address, then join the bus, then systemd, then the manager."""
+        self.uplink.find(self._found)
+
+    def _found(self, error: str) -> None:
+        if error:
+            self._on_failed(f"cannot find the manager: {error}")
+        else:
+            self._presence.start(self.tree)
+
+    def _on_bus(self) -> None:
+        if not self._is_on_bus:
+            self._is_on_bus = True
+            self.systemd.start()
+
     def shut_down(self) -> None:
-        """Leave the manager and systemd; the caller then leaves the bus."""
+        """Leave the manager, systemd and the bus."""
         self.uplink.close()
         self.systemd.close()
+        self._presence.close()
 
     def _changed(self, name: str) -> None:
         self._publisher.changed("", "Agent", self, name)
@@ -85,9 +104,10 @@ class Agent:
 
     def _take_jobs(self, jobs: list[Any]) -> None:
         self.jobs.sync(jobs)
-        on_ready, self.on_ready = self.on_ready, None
-        if on_ready:
-            on_ready()
+        if not self._is_ready:
+            self._is_ready = True
+            self._on_ready()
+            self.uplink.start()
 
     def _signalled(self, message: Message) -> None:
         handler = _SIGNALS.get(message.member)

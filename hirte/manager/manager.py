@@ -7,6 +7,7 @@ node's status, the manager's status.
 
 from __future__ import annotations
 
+from hirte.api.dialect import CHOICES
 from hirte.dbus import errors
 from hirte.dbus.objects import Tree
 from hirte.dbus.publisher import Publisher
@@ -21,13 +22,11 @@ from hirte.wire.limits import MESSAGE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from hirte.api.dialect import Dialect
     from hirte.dbus.connection import Connection
-    from hirte.dbus.objects import Authorize
     from hirte.dbus.ports import Log, Timers
-    from hirte.manager.monitors import WatchName
+    from hirte.dbus.presence import Presence
     from hirte.settings.table import ManagerSettings
     from hirte.wire.message import Message
 
@@ -39,11 +38,7 @@ UNREGISTERED_MAX = 2048
 
 
 class Manager:
-    """All decisions of the manager. `dialects` are those whose names are on the public bus.
-
-    `public_bus` tells the public bus's connection, or None while it is away; `watch_name` tells
-    when a name leaves it.
-    """
+    """All decisions of the manager; whoever starts `presence` lets agents in when it is up."""
 
     def __init__(
         self,
@@ -51,10 +46,7 @@ class Manager:
         timers: Timers,
         log: Log,
         machine_id: Callable[[], str],
-        dialects: Sequence[Dialect],
-        public_bus: Callable[[], Connection | None],
-        authorize: Authorize | None = None,
-        watch_name: WatchName = lambda name, on_gone: lambda: None,
+        presence: Presence,
     ) -> None:
         self.log = log
         self.log_target = settings.log_target
@@ -63,13 +55,15 @@ class Manager:
         }
         self.online = 0
         self.counters = Counters()
-        self.tree = Tree(machine_id, authorize)
-        self.publisher = Publisher(self.tree, public_bus)
+        self.tree = Tree(machine_id, presence.authorize)
+        self.publisher = Publisher(self.tree, lambda: presence.connection)
         self.metrics = Metrics(self.nodes, self.publisher, timers)
         self.jobs = Jobs(self.publisher, self.metrics, self.counters, log)
-        self.monitors = Monitors(self.nodes, self.publisher, watch_name)
-        for dialect in dialects:
+        self.monitors = Monitors(self.nodes, self.publisher, presence.watch)
+        presence.on_down = self.monitors.connection_lost
+        for dialect in CHOICES[settings.bus_names]:
             self.publisher.speak(dialect, services(dialect, self))
+        self._presence = presence
         self._timers = timers
         self._machine_id = machine_id
         self._unregistered: dict[Link, bool] = {}
@@ -140,7 +134,7 @@ class Manager:
         del self._unregistered[link]
         self._seen(node)
         node.registrations += 1
-        node.link = link
+        node.speak_through(link)
         self.online += 1
         self.log.info(
             f"Node {node.name} is online", NODE=node.name, PEER=node.peer_ip or "unix socket"
@@ -184,7 +178,7 @@ class Manager:
         self._offline(node)
 
     def _offline(self, node: Node) -> None:
-        node.link = None
+        node.speak_through(None)
         self.online -= 1
         self.publisher.changed(node.path, "Node", node, "Status")
         self._status_changed(self.online + 1)
@@ -211,7 +205,7 @@ class Manager:
     # The end
 
     def shut_down(self) -> None:
-        """End everything in the order of the reference; the caller then leaves the bus."""
+        """End everything in the order of the reference, and leave the bus."""
         self.jobs.shut_down()
         self.monitors.shut_down()
         was_online = self.online
@@ -220,13 +214,14 @@ class Manager:
             if link is not None:
                 link.on_lost = None
                 link.connection.close("shutdown", (errors.FAILED, "Request cancelled"))
-                node.link = None
+                node.speak_through(None)
                 self.online -= 1
                 self.publisher.changed(node.path, "Node", node, "Status")
         for link in list(self._unregistered):
             link.connection.close("shutdown")
         if was_online:
             self.publisher.changed("", "Manager", self, "Status")
+        self._presence.close()
 
 
 _REFUSALS = {

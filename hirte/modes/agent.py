@@ -30,13 +30,12 @@ class _Process:
     def __init__(self, settings: AgentSettings, log: Log) -> None:
         self._daemon = daemon = Daemon(log, os.environ)
         loop = daemon.loop
-        dialects = CHOICES[settings.bus_names]
         bus = (user_bus if settings.user else system_bus)(os.environ)
         directly = os.getuid() == 0 and not settings.user
         options = tcp_options(settings)
-        self._presence = Presence(
+        presence = Presence(
             lambda done: Dial(loop, log, bus, done, "the bus", trusted=True),
-            [dialect.agent_bus_name for dialect in dialects],
+            [dialect.agent_bus_name for dialect in CHOICES[settings.bus_names]],
             loop,
             log,
             None if settings.user else os.getuid(),
@@ -54,39 +53,15 @@ class _Process:
             loop,
             log,
             machine_id,
-            dialects,
+            presence,
             systemd,
             lambda address, done: Dial(loop, log, address, done, "the manager", options=options),
             lambda host, done: resolve(loop, host, done),
-            lambda: self._presence.connection,
-            self._presence.authorize,
+            lambda: daemon.ready("Following systemd"),
+            daemon.fail,
         )
-        self._presence.on_refused = daemon.fail
-        self._presence.on_up = self._on_bus
-        systemd.on_refused = daemon.fail
-        self._agent.on_ready = self._on_systemd
-        self._on_bus_before = False
-        daemon.on_stop = self._stop
+        daemon.on_stop = self._agent.shut_down
 
     def run(self) -> int:
-        self._agent.uplink.find(self._found)
+        self._agent.start()
         return self._daemon.run()
-
-    def _found(self, error: str) -> None:
-        if error:
-            self._daemon.fail(f"cannot find the manager: {error}")
-        else:
-            self._presence.start(self._agent.tree)
-
-    def _on_bus(self) -> None:
-        if not self._on_bus_before:
-            self._on_bus_before = True
-            self._agent.systemd.start()
-
-    def _on_systemd(self) -> None:
-        self._daemon.ready("Following systemd")
-        self._agent.uplink.start()
-
-    def _stop(self) -> None:
-        self._agent.shut_down()
-        self._presence.close()

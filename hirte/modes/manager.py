@@ -37,7 +37,6 @@ def main(argv: Sequence[str], program: str) -> int:
 
 class _Process:
     def __init__(self, settings: ManagerSettings, log: Log) -> None:
-        dialects = CHOICES[settings.bus_names]
         self._settings = settings
         self._daemon = Daemon(log, os.environ)
         self._listeners: list[Listener] = []
@@ -45,7 +44,7 @@ class _Process:
             lambda done: Dial(
                 self._daemon.loop, log, system_bus(os.environ), done, "the system bus", trusted=True
             ),
-            [dialect.bus_name for dialect in dialects],
+            [dialect.bus_name for dialect in CHOICES[settings.bus_names]],
             self._daemon.loop,
             log,
             os.getuid(),
@@ -57,12 +56,8 @@ class _Process:
             self._daemon.loop,
             log,
             machine_id,
-            dialects,
-            lambda: self._presence.connection,
-            self._presence.authorize,
-            self._presence.watch,
+            self._presence,
         )
-        self._presence.on_down = self._manager.monitors.connection_lost
         self._daemon.on_stop = self._stop
 
     def run(self) -> int:
@@ -142,4 +137,3 @@ class _Process:
         for listener in self._listeners:
             listener.close()
         self._manager.shut_down()
-        self._presence.close()

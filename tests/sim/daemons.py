@@ -112,7 +112,6 @@ class Daemon(Process):
             self.log,
             uid,
         )
-        self.presence.on_refused = self.fail
         return self.presence
 
     def fail(self, why: str) -> None:
@@ -146,19 +145,15 @@ class ManagerProcess(Daemon):
         self.settings = load(ManagerSettings, [], {}, NoFiles(path, f"[hirte]\n{options}"))
         dialects = CHOICES[self.settings.bus_names]
         presence = self.presence_as([dialect.bus_name for dialect in dialects], uid)
+        presence.on_refused = self.fail
         presence.on_up = self._on_bus
         self.manager = Manager(
             self.settings,
             self,
             self.log,
             lambda: MACHINE_ID,
-            dialects,
-            lambda: presence.connection,
-            presence.authorize,
-            presence.watch,
+            presence,
         )
-        presence.on_down = self.manager.monitors.connection_lost
-        self._presence = presence
         self._listeners: list[tuple[str, Listener]] = []
         self.run(lambda: presence.start(self.manager.tree))
 
@@ -187,7 +182,6 @@ class ManagerProcess(Daemon):
         for _, listener in self._listeners:
             listener.open = False
         self.manager.shut_down()
-        self._presence.close()
 
 
 class AgentProcess(Daemon):
@@ -217,34 +211,17 @@ class AgentProcess(Daemon):
             self,
             self.log,
             lambda: MACHINE_ID,
-            dialects,
+            presence,
             systemd,
             lambda address, done: Dial(self, self.log, address, done, "the manager", False),
             self._resolve,
-            lambda: presence.connection,
-            presence.authorize,
+            self._on_ready,
+            self.fail,
         )
-        presence.on_up = self._on_bus
-        systemd.on_refused = self.fail
-        self.agent.on_ready = self._on_systemd
-        self._presence = presence
-        self._was_on_bus = False
-        self.run(lambda: self.agent.uplink.find(self._found))
+        self.run(self.agent.start)
 
-    def _found(self, error: str) -> None:
-        if error:
-            self.fail(f"cannot find the manager: {error}")
-        else:
-            self._presence.start(self.agent.tree)
-
-    def _on_bus(self) -> None:
-        if not self._was_on_bus:
-            self._was_on_bus = True
-            self.agent.systemd.start()
-
-    def _on_systemd(self) -> None:
+    def _on_ready(self) -> None:
         self.ready = True
-        self.agent.uplink.start()
 
     def _resolve(self, host: str, on_done: Callable[[str | None, str], None]) -> Event | None:
         if host[0].isdigit():
@@ -260,4 +237,3 @@ class AgentProcess(Daemon):
 
     def leave(self) -> None:
         self.agent.shut_down()
-        self._presence.close()

@@ -43,7 +43,6 @@ class World:
 
     def __init__(self, text="", units=(), over_bus=False, start=True, dialect=NATIVE):
         given = settings(AgentSettings, f"NodeName=n1\nManagerAddress={ADDRESS}\n{text}")
-        dialects = CHOICES[given.bus_names]
         self.clock = Clock()
         self.log = ListLog()
         self.dialect = dialect
@@ -51,32 +50,27 @@ class World:
         self.to_systemd = self._way("systemd")
         self.to_manager = self._way("manager", trusted=False)
         self.to_bus = self._way("bus")
-        self.names = [each.agent_bus_name for each in dialects]
+        self.names = [each.agent_bus_name for each in CHOICES[given.bus_names]]
         self.presence = Presence(self.to_bus, self.names, self.clock, self.log, 0)
-        self.systemd_side = Systemd(self.to_systemd, over_bus, self.clock, self.log)
         self.refused = []
-        self.systemd_side.on_refused = self.refused.append
+        self.ready = []
         self.agent = Agent(
             given,
             self.clock,
             self.log,
             lambda: "0" * 32,
-            dialects,
-            self.systemd_side,
+            self.presence,
+            Systemd(self.to_systemd, over_bus, self.clock, self.log),
             self.to_manager,
             lambda host, done: done(host, ""),
-            lambda: self.presence.connection,
-            self.presence.authorize,
+            lambda: self.ready.append(True),
+            self.refused.append,
         )
-        self.ready = []
-        self.agent.on_ready = lambda: self.ready.append(True)
-        self.presence.start(self.agent.tree)
+        self.agent.start()
         self.bus = Bus(self.to_bus.accept().greet(GREETING)).welcome(*self.names)
         self.bus.users = {":1.42": 0}
         if start:
-            self.systemd_side.start()
             self.sync(*units)
-            self.agent.uplink.start()
             self.register()
 
     def _way(self, name, trusted=True):

@@ -24,22 +24,18 @@ class World:
 
     def __init__(self, text="AllowedNodeNames=a,b,c\n"):
         given = settings(ManagerSettings, text)
-        dialects = CHOICES[given.bus_names]
         self.clock = Clock()
         self.log = ListLog()
         self.trace = []
         self.dial = Dialled(self.clock, self.log, "bus", trace=self.trace)
-        names = [dialect.bus_name for dialect in dialects]
+        names = [dialect.bus_name for dialect in CHOICES[given.bus_names]]
         self.presence = Presence(self.dial, names, self.clock, self.log, 0)
         self.manager = Manager(
             given,
             self.clock,
             self.log,
             lambda: MACHINE,
-            dialects,
-            lambda: self.presence.connection,
-            self.presence.authorize,
-            self.presence.watch,
+            self.presence,
         )
         self.presence.start(self.manager.tree)
         self.names = names

@@ -137,9 +137,7 @@ def test_the_compatible_names():
 def test_a_switch_before_systemd_is_there():
     world = World(start=False)
     world.bus.call(ROOT, AGENT, "SwitchManager", "s", OTHER)
-    world.systemd_side.start()
     world.sync()
-    world.agent.uplink.start()
     world.register()
     assert world.agent.uplink.status == "online"
 

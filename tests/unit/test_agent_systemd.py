@@ -36,9 +36,7 @@ def world():
 @pytest.fixture
 def starting():
     """An agent that has not talked to systemd yet."""
-    world = World(start=False)
-    world.systemd_side.start()
-    return world
+    return World(start=False)
 
 
 # The beginning
@@ -73,7 +71,6 @@ def test_over_a_bus_it_asks_for_the_signals_first():
 def test_over_a_bus_it_minds_systemds_absence_only_after_an_answer_of_it():
     """A user's systemd may join its bus because of our first call, and not a moment earlier."""
     world = World(over_bus=True, start=False)
-    world.systemd_side.start()
     systemd = world.to_systemd.accept().greet(GREETING)
     systemd.reply(systemd.expect_call("Hello"), "s", ":1.8")
     asked = [systemd.take().member for _ in range(4)]

@@ -296,7 +296,6 @@ def test_what_happened_while_systemd_was_away_is_told(world):
 
 def test_what_happens_between_the_lists_is_not_missed():
     world = World(start=False)
-    world.systemd_side.start()
     from tests.unit.agented import JOBS, UNITS
     from tests.unit.talk import GREETING
 
@@ -306,7 +305,6 @@ def test_what_happens_between_the_lists_is_not_missed():
     world.unit_changed("a.service", ActiveState="failed", SubState="failed")
     world.unit_new("b.service")
     systemd.reply(systemd.expect_call("ListJobs"), JOBS, [])
-    world.agent.uplink.start()
     world.register()
     assert subscribe(world, "a.service")[1] == state("a.service", "failed", "failed", "virtual")
     assert subscribe(world, "b.service")[0] == ("UnitNew", "b.service", "virtual")

@@ -435,6 +435,7 @@ def test_the_order_of_the_end(world):
         f"bus: Node {ROOT}/node/b changed {{'Status': 'offline'}}",
         "stranger: closed",
         f"bus: Manager {ROOT} changed {{'Status': 'down'}}",
+        "bus: closed",
     ]
     assert stranger.closed
     assert world.log.of("error", "warning") == []
@@ -443,7 +444,7 @@ def test_the_order_of_the_end(world):
 
 def test_the_end_without_nodes_says_nothing(world):
     world.manager.shut_down()
-    assert world.heard() == []
+    assert world.heard() == ["bus: closed"]
 
 
 # The bus goes away
