@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hirte.wire.encode import encode
 from hirte.wire.escape import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hirte.api.dialect import Dialect
     from hirte.manager.jobs import Job
     from hirte.manager.link import Link
     from hirte.manager.monitors import Watch
@@ -14,11 +16,13 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 class Node:
-    """A node of the configuration. `link` is its agent's connection while it is online."""
+    """A node of the configuration. `link` is its agent's connection while it is online; it is
+    set by :meth:`speak_through`.
+    """
 
     __slots__ = (
-        "jobs", "last_seen_monotonic_us", "last_seen_us", "link", "name", "path", "registrations",
-        "selinux", "watches",
+        "_listed", "jobs", "last_seen_monotonic_us", "last_seen_us", "link", "name", "path",
+        "registrations", "selinux", "watches",
     )  # fmt: skip
 
     def __init__(self, name: str, selinux: str = "") -> None:
@@ -31,6 +35,23 @@ class Node:
         self.registrations = 0
         self.last_seen_us = 0
         self.last_seen_monotonic_us = 0
+        self._listed: dict[Dialect, bytes] = {}
+
+    def speak_through(self, link: Link | None) -> None:
+        """Take note of the agent that speaks for the node from now on, or of its end."""
+        self.link = link
+        self._listed.clear()
+
+    def listed(self, dialect: Dialect) -> bytes:
+        """Return the node's struct in the answer of ListNodes, encoded.
+
+        It is remembered while it is true: to encode a thousand nodes takes four milliseconds.
+        """
+        struct = self._listed.get(dialect)
+        if struct is None:
+            values = (self.name, dialect.path(self.path), self.status, self.peer_ip)
+            struct = self._listed[dialect] = encode("(soss)", (values,))
+        return struct
 
     @property
     def status(self) -> str:

@@ -7,6 +7,7 @@ from hirte.dbus import errors
 from hirte.dbus.objects import Service
 from hirte.manager.gather import Gather
 from hirte.wire.message import ERROR, Message
+from hirte.wire.splice import array_of_structs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def _gather(manager: Manager, call: Call) -> None:
 
 
 def _list_nodes(manager: Manager, call: Call) -> None:
-    path = call.dialect.path
-    call.reply([(n.name, path(n.path), n.status, n.peer_ip) for n in manager.nodes.values()])
+    nodes = manager.nodes.values()
+    call.reply_body(array_of_structs([node.listed(call.dialect) for node in nodes]))
 
 
 def _get_node(manager: Manager, call: Call) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _U32 = struct.Struct(NATIVE + "I")
 # An array of structs starts with its length and the padding up to the first struct.
 _ARRAY_HEAD = 8
+_PADDING = tuple(bytes(count) for count in range(8))
 
 
 def native_body(message: Message) -> bytes:
@@ -51,6 +52,24 @@ def dict_of_arrays(arrays: Iterable[tuple[str, bytes]]) -> bytes:
         elements = array[_ARRAY_HEAD:]
         parts += (head, between, elements)
         size += len(elements)
+    return _array(size, parts)
+
+
+def array_of_structs(structs: Iterable[bytes]) -> bytes:
+    """Return an `a(…)` body from bodies that hold one struct each.
+
+    Raises EncodeError when the result is longer than an array may be.
+    """
+    parts = [b""]
+    size = 0
+    for body in structs:
+        parts += (_PADDING[-size % 8], body)
+        size += -size % 8 + len(body)
+    return _array(size, parts)
+
+
+def _array(size: int, parts: list[bytes]) -> bytes:
+    """Return an array of `size` bytes: `parts` behind a first one, which is its head."""
     if size > ARRAY_BYTES:
         raise EncodeError("an array is longer than 64 MiB")
     parts[0] = _U32.pack(size) + b"\0\0\0\0"

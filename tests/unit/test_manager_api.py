@@ -35,6 +35,22 @@ def test_list_nodes_in_the_order_of_the_configuration(world):
     )
 
 
+def test_list_nodes_is_true_whenever_it_is_asked(world):
+    def listed():
+        world.call("", MANAGER, "ListNodes")
+        return [(name, *rest) for name, _, *rest in world.bus.peer.take().values()[0]]
+
+    gone = [("a", "offline", ""), ("b", "offline", ""), ("c", "offline", "")]
+    assert listed() == gone
+    agent = world.agent("b", peer_ip="192.0.2.2")
+    assert listed() == listed() == [gone[0], ("b", "online", "192.0.2.2"), gone[2]]
+    agent.leave()
+    world.forget()
+    assert listed() == gone
+    world.agent("b", peer_ip="192.0.2.3")
+    assert listed() == [gone[0], ("b", "online", "192.0.2.3"), gone[2]]
+
+
 def test_get_node(world):
     world.agent("b")
     for name in "ab":

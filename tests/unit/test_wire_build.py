@@ -103,6 +103,13 @@ def test_units_of_all_nodes_are_put_together_by_copying(nodes):
     assert splice.dict_of_arrays(arrays) == encode("a{sa(ssssssouso)}", (nodes,))
 
 
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_structs_are_put_into_an_array_by_copying(count):
+    structs = [("n" * size, size) for size in range(count)]
+    bodies = [encode("(sy)", (values,)) for values in structs]
+    assert splice.array_of_structs(bodies) == encode("a(sy)", (structs,))
+
+
 def test_more_units_than_fit_into_an_array_are_our_fault():
     half = struct.pack(NATIVE + "II", ARRAY_BYTES // 2, 0) + bytes(ARRAY_BYTES // 2)
     with pytest.raises(EncodeError, match="64 MiB"):
