@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hirte.api.public import TO_SYSTEMD
 from hirte.api.table import Interface, Method, Signal
 
 # Object paths relative to the dialect's root.
@@ -16,7 +17,6 @@ MANAGER = Interface(
 
 AGENT_METRICS_PATH = AGENT_PATH + "/metrics"
 
-# `forward` rows go to systemd's Manager method of the same name, arguments and results unread.
 AGENT = Interface(
     "internal.Agent",
     methods=(
@@ -25,28 +25,7 @@ AGENT = Interface(
         Method("RestartUnit", "name:s mode:s id:u"),
         Method("ReloadUnit", "name:s mode:s id:u"),
         Method("JobCancel", "id:u"),
-        Method(
-            "StartTransientUnit",
-            "name:s mode:s properties:a(sv) aux:a(sa(sv))",
-            "job:o",
-            forward=True,
-        ),
-        Method("GetUnitFileState", "file:s", "state:s", forward=True),
-        Method(
-            "EnableUnitFiles",
-            "files:as runtime:b force:b",
-            "carries_install_info:b changes:a(sss)",
-            forward=True,
-        ),
-        Method("DisableUnitFiles", "files:as runtime:b", "changes:a(sss)", forward=True),
-        Method("Reload", forward=True),
-        Method("ResetFailed", forward=True),
-        Method("ResetFailedUnit", "name:s", forward=True),
-        Method("KillUnit", "name:s whom:s signal:i", forward=True),
-        Method("GetDefaultTarget", "", "defaulttarget:s", forward=True),
-        Method("SetDefaultTarget", "defaulttarget:s force:b", "changes:a(sss)", forward=True),
-        Method("ListUnits", "", "units:a(ssssssouso)", forward=True),
-        Method("ListUnitFiles", "", "unitfiles:a(ss)", forward=True),
+        *TO_SYSTEMD,
         Method("SetUnitProperties", "name:s runtime:b keyvalues:a(sv)"),
         Method("FreezeUnit", "name:s"),
         Method("ThawUnit", "name:s"),

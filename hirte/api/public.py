@@ -27,6 +27,33 @@ MANAGER = Interface(
     ),
 )
 
+# Methods of a node that systemd's Manager has too: they go down to it, arguments and results
+# unread, through the agent's method of the same name.
+TO_SYSTEMD = (
+    Method(
+        "StartTransientUnit",
+        "name:s mode:s properties:a(sv) aux:a(sa(sv))",
+        "job:o",
+        forward=True,
+    ),
+    Method("KillUnit", "name:s whom:s signal:i", forward=True),
+    Method(
+        "EnableUnitFiles",
+        "files:as runtime:b force:b",
+        "carries_install_info:b changes:a(sss)",
+        forward=True,
+    ),
+    Method("DisableUnitFiles", "files:as runtime:b", "changes:a(sss)", forward=True),
+    Method("GetUnitFileState", "file:s", "state:s", forward=True),
+    Method("ListUnits", "", "units:a(ssssssouso)", forward=True),
+    Method("ListUnitFiles", "", "unitfiles:a(ss)", forward=True),
+    Method("Reload", forward=True),
+    Method("ResetFailed", forward=True),
+    Method("ResetFailedUnit", "name:s", forward=True),
+    Method("GetDefaultTarget", "", "defaulttarget:s", forward=True),
+    Method("SetDefaultTarget", "defaulttarget:s force:b", "changes:a(sss)", forward=True),
+)
+
 NODE = Interface(
     "Node",
     methods=(
@@ -34,33 +61,12 @@ NODE = Interface(
         Method("StopUnit", "name:s mode:s", "job:o"),
         Method("RestartUnit", "name:s mode:s", "job:o"),
         Method("ReloadUnit", "name:s mode:s", "job:o"),
-        Method(
-            "StartTransientUnit",
-            "name:s mode:s properties:a(sv) aux:a(sa(sv))",
-            "job:o",
-            forward=True,
-        ),
         Method("FreezeUnit", "name:s", forward=True),
         Method("ThawUnit", "name:s", forward=True),
-        Method("KillUnit", "name:s whom:s signal:i", forward=True),
         Method("GetUnitProperties", "name:s interface:s", "props:a{sv}", forward=True),
         Method("GetUnitProperty", "name:s interface:s property:s", "value:v", forward=True),
         Method("SetUnitProperties", "name:s runtime:b keyvalues:a(sv)", forward=True),
-        Method(
-            "EnableUnitFiles",
-            "files:as runtime:b force:b",
-            "carries_install_info:b changes:a(sss)",
-            forward=True,
-        ),
-        Method("DisableUnitFiles", "files:as runtime:b", "changes:a(sss)", forward=True),
-        Method("GetUnitFileState", "file:s", "state:s", forward=True),
-        Method("ListUnits", "", "units:a(ssssssouso)", forward=True),
-        Method("ListUnitFiles", "", "unitfiles:a(ss)", forward=True),
-        Method("Reload", forward=True),
-        Method("ResetFailed", forward=True),
-        Method("ResetFailedUnit", "name:s", forward=True),
-        Method("GetDefaultTarget", "", "defaulttarget:s", forward=True),
-        Method("SetDefaultTarget", "defaulttarget:s force:b", "changes:a(sss)", forward=True),
+        *TO_SYSTEMD,
         Method("SetLogLevel", "level:s"),
     ),
     properties=(

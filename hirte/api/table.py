@@ -18,8 +18,8 @@ CONST, EMITS, EXPLICIT = "const", "true", "false"
 class Method:
     """A method: its arguments and results as `name:type` texts.
 
-    `forward` marks a method of a node that is passed on to the agent's method of the same name,
-    with the same arguments and results, unread.
+    `forward` marks a method that is passed on to the method of the same name one step further
+    down, unread: from a node to its agent, or from an agent to systemd's Manager.
     """
 
     __slots__ = ("forward", "inputs", "name", "outputs", "result", "signature")
