@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     Callback = Callable[[], None]
 
+# Timers, cancelled ones among them, from which on it pays to look for those: two for each of a
+# thousand agents. Later that is whenever their number has doubled.
+_SWEEP_TIMERS = 2048
+
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -46,6 +50,7 @@ class Loop:
         self._handlers: dict[int, dict[int, Callback]] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._timer_count = 0
+        self._sweep_at = _SWEEP_TIMERS
         self._turn_end: list[Callback] = []
         self._signals: dict[int, Callback] = {}
         self._wakeup: _socket.socket | None = None
@@ -69,9 +74,17 @@ class Loop:
     def call_later(self, delay: float, callback: Callback) -> Timer:
         """Call `callback` once, `delay` seconds from now; equal times keep their order."""
         timer = Timer(self.now() + delay, callback)
+        if len(self._timers) >= self._sweep_at:
+            self._sweep()
         self._timer_count += 1
         _heapq.heappush(self._timers, (timer.due, self._timer_count, timer))
         return timer
+
+    def _sweep(self) -> None:
+        """Forget cancelled timers that are not due yet: strangers who come and go leave many."""
+        self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+        _heapq.heapify(self._timers)
+        self._sweep_at = max(_SWEEP_TIMERS, 2 * len(self._timers))
 
     def at_turn_end(self, callback: Callback) -> None:
         """Call `callback` once, after everything that this turn of the loop brought."""

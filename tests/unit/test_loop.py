@@ -153,6 +153,17 @@ def test_a_cancelled_timer_does_not_run(loop):
     assert calls == ["ran"]
 
 
+def test_cancelled_timers_do_not_pile_up(loop):
+    calls = []
+    for number in range(100):
+        loop.call_later(0, lambda number=number: calls.append(number))
+    for _ in range(10 * module._SWEEP_TIMERS):
+        loop.call_later(1000, lambda: calls.append("cancelled")).cancel()
+        assert len(loop._timers) <= module._SWEEP_TIMERS
+    loop.turn()
+    assert calls == list(range(100))
+
+
 def test_a_timer_can_cancel_another_that_is_due_too(loop):
     calls = []
     timers = []
