@@ -11,7 +11,7 @@ from hirte.api.dialect import CHOICES, Dialect
 from hirte.dbus import errors
 from hirte.dbus.objects import Service, Tree
 from hirte.manager.counters import LATE
-from hirte.wire.encode import encode
+from hirte.wire.encode import NATIVE, encode
 from hirte.wire.limits import REGISTERED_MESSAGE_BYTES
 from hirte.wire.message import METHOD_RETURN, Message
 
@@ -141,7 +141,7 @@ class Link:
         on_reply: Callable[[Message], None],
         signature: str = "",
         body: bytes = b"",
-        order: str = "",
+        order: str = NATIVE,
     ) -> None:
         """Call a method of the agent; `on_reply` gets its answer, NoReply after 30 s."""
         dialect = self.dialect
@@ -153,7 +153,7 @@ class Link:
             signature,
             body,
             dialect.agent_bus_name,
-            *((order,) if order else ()),
+            order,
         )
 
     def send(self, member: str, signature: str = "", body: bytes = b"") -> None:

@@ -105,6 +105,19 @@ def test_a_name_is_looked_up(loop, answers):
     assert loop.timers[0].seconds == module.RESOLVE_SECONDS
 
 
+def test_the_child_holds_nothing_of_the_parents(loop, answers):
+    held = os.pipe()
+    try:
+        resolve(loop, "x", answers, lambda host: " ".join(sorted(os.listdir("/proc/self/fd"))))
+        loop.run()
+    finally:
+        for fd in held:
+            os.close(fd)
+    ((descriptors, _),) = answers
+    # The way to answer, and that of the look itself.
+    assert len(set(descriptors.split()) - {"0", "1", "2"}) == 2
+
+
 def test_the_first_address_is_the_one_of_getaddrinfo():
     found = socket.getaddrinfo("localhost", None, socket.AF_UNSPEC, socket.SOCK_STREAM)
     assert first_address("localhost") == found[0][4][0]
