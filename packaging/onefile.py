@@ -128,7 +128,10 @@ def compiled(sources: dict[str, bytes], python: str, work: Path) -> dict[str, by
         (top / name).write_bytes(source)
     names = sorted(sources)
     # Without a fixed seed the order of a set constant would differ each time.
-    run(python, "-sSB", "-X", "no_debug_ranges", str(BYTECODE), str(top), given="\n".join(names), PYTHONHASHSEED="0")
+    run(
+        python, "-sSB", "-X", "no_debug_ranges", str(BYTECODE), str(top),
+        given="\n".join(names), PYTHONHASHSEED="0",
+    )  # fmt: skip
     return {name + "c": (top / (name + "c")).read_bytes() for name in names}
 
 

@@ -7,6 +7,7 @@ node3  an agent called as bluechi-agent, with that program's configuration and u
 
 from __future__ import annotations
 
+from tests.bed.fleet import REPOSITORY
 from tests.bed.product import (
     AGENT_UNIT,
     MANAGER_UNIT,
@@ -26,15 +27,13 @@ NODES = ("node1", "node2", "node3")
 BLUECHI_AGENT = "bluechi-agent.service"
 
 
-def be_bluechi(node: Node, program: str, options: str = "") -> str:
-    """Lets hirte be called by a name of the reference, as a service; returns the service's name.
-
-    `options` are more lines of its section.
-    """
+def be_bluechi(node: Node, program: str) -> None:
+    """Lets hirte be called by a name of the reference, as the service of that program."""
+    files = REPOSITORY / "systemd" / "compatible"
     node.run(["ln", "-sf", "/usr/bin/hirte", f"/usr/libexec/{program}"])
-    unit = f"{program}.service"
-    node.unit(unit, f"[Service]\nType=notify\nExecStart=/usr/libexec/{program}\n{options}")
-    return unit
+    node.install(files / "tmpfiles.d" / "bluechi.conf", "/usr/lib/tmpfiles.d/bluechi.conf", 0o644)
+    node.run(["systemd-tmpfiles", "--create", "bluechi.conf"])
+    node.unit(f"{program}.service", (files / f"{program}.service").read_text("utf-8"))
 
 
 def deploy_mixed(fleet: Fleet) -> None:

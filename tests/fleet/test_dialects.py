@@ -251,7 +251,7 @@ def test_called_as_the_reference_it_is_the_reference() -> None:
                 "bluechi-agent",
                 {"NodeName": node.name, "ControllerHost": "node1", "ControllerPort": "8420"},
             )
-        be_bluechi(one, "bluechi-controller", "RuntimeDirectory=bluechi\n")
+        be_bluechi(one, "bluechi-controller")
         one.write(
             "/etc/bluechi/controller.conf",
             "[bluechi-controller]\nControllerPort=8420\nAllowedNodeNames=node1\n"
