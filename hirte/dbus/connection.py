@@ -16,7 +16,7 @@ through the transport that it was given.
 from __future__ import annotations
 
 from hirte.dbus import errors
-from hirte.dbus.limits import CALL_TIMEOUT, PENDING_CALLS
+from hirte.dbus.limits import CALL_TIMEOUT, ERROR_TEXT, PENDING_CALLS
 from hirte.dbus.traffic import Traffic
 from hirte.wire import build
 from hirte.wire.check import check
@@ -253,7 +253,7 @@ class Connection:
     def error(self, call: Message, name: str, text: str) -> None:
         """Answer `call` with an error, if its sender wants an answer."""
         if not call.flags & NO_REPLY_EXPECTED:
-            body = encode("s", (text,))
+            body = encode("s", (text[:ERROR_TEXT],))
             self._write(
                 build.error(
                     self._next_serial(), call.serial, name, "s", body, call.sender, self.sender

@@ -389,6 +389,12 @@ def test_what_is_too_long_for_the_peer_is_answered_with_an_error(talk):
     assert talk.connection.open
 
 
+def test_an_error_quotes_only_so_much(talk):
+    talk.connection.on_call = lambda call: talk.connection.error(call, "a.b", "x" * (1 << 25))
+    serial = talk.peer.call("/x", "a.b", "Long")
+    talk.peer.expect_error(serial, "a.b", "x" * 1000)
+
+
 def test_a_stranger_that_does_not_read_is_lost_soon(talk):
     calls = []
     talk.connection.on_call = calls.append
