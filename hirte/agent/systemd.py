@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hirte.dbus.connection import Connection
-    from hirte.dbus.ports import Log, Timers
+    from hirte.dbus.ports import Log, Timer, Timers
 
+    # The arguments of a call that waits for systemd.
+    Held = tuple[str, Callable[[Message], None], str, bytes, str, str, str]
     Dial = Callable[[Callable[["Connection | None", str], None]], object]
 
 NAME = "org.freedesktop.systemd1"
@@ -34,6 +36,12 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 
 # Seconds between attempts to reach a systemd that is away. `daemon-reexec` takes about 0.1 s.
 RETRY = 0.1
+
+# Seconds for which calls wait for a systemd that is away, as those of systemctl do; then they
+# fail, well before their callers' own time-out of 30 s.
+HOLD = 5.0
+# Calls that may wait so; the manager alone could have a thousand callers.
+_HELD_CALLS = 1024
 
 # libsystemd takes a longer object path for a broken message, and closes the connection.
 _PATH_LENGTH = 1 << 16
@@ -68,6 +76,8 @@ class Systemd:
         self._was_synced = False
         self._is_away = False
         self._closed = False
+        self._held: list[Held] = []
+        self._hold_timer: Timer | None = None
 
     def start(self) -> None:
         """Connect; from now on there is always either a connection or an attempt."""
@@ -77,6 +87,7 @@ class Systemd:
     def close(self) -> None:
         """End the conversation for good."""
         self._closed = True
+        self._refuse_held()
         if self._connection:
             self._connection.close("shutdown")
 
@@ -90,17 +101,40 @@ class Systemd:
         path: str = PATH,
         interface: str = MANAGER,
     ) -> None:
-        """Call a method of systemd; `on_reply` gets the one answer, NoReply after 30 s."""
-        if self._connection is None:
-            on_reply(local_error(errors.FAILED, "systemd cannot be reached at the moment"))
-            return
+        """Call a method of systemd; `on_reply` gets the one answer, NoReply after 30 s.
+
+        A call that comes while systemd restarts itself is made when it is back.
+        """
         if len(path) > _PATH_LENGTH:
             on_reply(local_error(errors.INVALID_ARGS, "The name is too long"))
+            return
+        if self._connection is None:
+            self._hold((member, on_reply, signature, body, order, path, interface))
             return
         destination = NAME if self._over_bus else ""
         self._connection.call(
             path, interface, member, on_reply, signature, body, destination, order
         )
+
+    def _hold(self, call: Held) -> None:
+        if self._closed or len(self._held) >= _HELD_CALLS:
+            _refuse(call)
+            return
+        if not self._held:
+            self._hold_timer = self._timers.call_later(HOLD, self._refuse_held)
+        self._held.append(call)
+
+    def _refuse_held(self) -> None:
+        held, self._held = self._held, []
+        for call in held:
+            _refuse(call)
+
+    def _release_held(self) -> None:
+        if self._hold_timer:
+            self._hold_timer.cancel()
+        held, self._held = self._held, []
+        for call in held:
+            self.call(*call)
 
     def refresh(self) -> None:
         """Ask for all units and jobs again; `on_units` and `on_jobs` get them."""
@@ -171,6 +205,7 @@ class Systemd:
             self._log.info("systemd is back")
         if self.on_jobs:
             self.on_jobs(jobs)
+        self._release_held()
 
     def _checked(self, proceed: Callable[[Message], None]) -> Callable[[Message], None]:
         def answered(reply: Message) -> None:
@@ -195,3 +230,8 @@ class Systemd:
             self._is_away = True
             self._log.info(f"systemd is away: {why}")
         self._timers.call_later(RETRY, self.start)
+
+
+def _refuse(call: Held) -> None:
+    on_reply = call[1]
+    on_reply(local_error(errors.FAILED, "systemd cannot be reached at the moment"))

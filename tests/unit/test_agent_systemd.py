@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hirte.agent.jobs import RESULT_UNKNOWN
-from hirte.agent.systemd import RETRY
+from hirte.agent.systemd import HOLD, RETRY
 from hirte.api import internal
 from hirte.dbus.limits import CALL_TIMEOUT
 from hirte.wire.message import NO_REPLY_EXPECTED
@@ -365,12 +365,34 @@ def test_a_job_that_systemd_accepts_after_the_loss_of_the_manager_is_not_the_new
 # systemd goes away
 
 
-def test_while_systemd_is_away_calls_are_refused_at_once(world):
-    waiting = world.call("ListUnitFiles")
+def test_calls_wait_for_a_systemd_that_restarts_itself(world):
+    under_way = world.call("ListUnitFiles")
     world.systemd.leave("reexecuting")
-    world.manager.expect_error(waiting, E + "NoReply", "Connection terminated")
-    world.manager.expect_error(world.call("ListUnits"), E + "Failed")
+    world.manager.expect_error(under_way, E + "NoReply", "Connection terminated")
+    first, second = world.call("Reload"), world.call("ResetFailed")
+    world.manager.expect_nothing()
+    world.clock.advance(RETRY)
+    world.sync()
+    world.systemd.reply(world.systemd.expect_call("Reload"))
+    world.systemd.reply(world.systemd.expect_call("ResetFailed"))
+    world.manager.expect_return(first)
+    world.manager.expect_return(second)
+    world.clock.advance(HOLD)
+    world.manager.forget()
     assert world.refused == []
+
+
+def test_calls_do_not_wait_long_for_a_systemd_that_stays_away(world):
+    world.systemd.leave("crashed")
+    serial = world.call("ListUnits")
+    for _ in range(int(HOLD / RETRY) + 1):
+        world.clock.advance(RETRY)
+        world.to_systemd.refuse()
+    world.manager.heard = [m for m in world.manager.heard if m.member != "Heartbeat"]
+    world.manager.expect_error(serial, E + "Failed", "systemd cannot be reached at the moment")
+    late = world.call("ListUnits")
+    world.agent.systemd.close()
+    world.manager.expect_error(late, E + "Failed")
 
 
 def test_systemd_comes_back(world):
