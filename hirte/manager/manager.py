@@ -111,10 +111,15 @@ class Manager:
             self.publisher.part(connection)
             self.monitors.connection_lost(connection)
 
+        def called(message: Message) -> None:
+            # Only a bus vouches for a sender; without one nobody has a name.
+            message.sender = ""
+            self.tree.dispatch(connection, message)
+
         connection.traffic = self.counters.private
         connection.allow(MESSAGE_BYTES)
         connection.on_ready = lambda: self.publisher.welcome(connection)
-        connection.on_call = lambda message: self.tree.dispatch(connection, message)
+        connection.on_call = called
         connection.on_lost = lost
 
     def _admit(self, link: Link, name: str) -> tuple[str, str] | Node:
