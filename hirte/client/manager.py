@@ -9,6 +9,7 @@ from hirte.client.remote import Remote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from hirte.client.events import Event, JobEvent, MetricsEvent, Source, StatusEvent
@@ -42,6 +43,14 @@ class Manager(Remote):
         Raises ManagerAway when the manager went away and all events were taken.
         """
         return self._session.process()
+
+    def wait(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Take what comes until `done()`, e.g. until one of many jobs has its result.
+
+        `timeout` is in seconds, by default for ever; return False when it is over. Raises
+        ManagerAway.
+        """
+        return self._session.connection.wait(done, timeout)
 
     def close(self) -> None:
         """End the conversation; the manager drops our monitors."""

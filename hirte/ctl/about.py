@@ -9,8 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hirte.ctl.options import Option
     from hirte.ctl.request import Request
-    from hirte.ctl.verbs import Option, Verb
+    from hirte.ctl.verbs import Verb
 
 
 def version(request: Request) -> int:
@@ -35,7 +36,7 @@ def help(request: Request) -> int:
 
 def usage(program: str, verb: Verb) -> str:
     """Return how to say the verb."""
-    options = [f"[{_spelling(option)}]" for option in verb.options]
+    options = ["[OPTION...]"] if verb.options else []
     return " ".join([program, verb.name, *verb.words, *options])
 
 
@@ -46,7 +47,7 @@ def unknown(program: str, word: str) -> str:
 
 def explanation(program: str, verb: Verb) -> str:
     """Return the help on one verb."""
-    from hirte.ctl.verbs import COMMON
+    from hirte.ctl.options import COMMON
 
     lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), "", "options:"]
     lines += _options([*verb.options, *COMMON])
@@ -56,7 +57,8 @@ def explanation(program: str, verb: Verb) -> str:
 
 def overview(program: str) -> str:
     """Return the help on the whole tool."""
-    from hirte.ctl.verbs import COMMON, VERBS
+    from hirte.ctl.options import COMMON
+    from hirte.ctl.verbs import VERBS
 
     lines = [f"usage: {program} COMMAND [WORD...] [OPTION...]", "", "commands:"]
     lines += _columns([(" ".join([verb.name, *verb.words]), verb.help) for verb in VERBS.values()])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from hirte.ctl.about import unknown, usage
 from hirte.ctl.exits import USAGE, Failure
-from hirte.ctl.verbs import COMMON, HELP, VERBS, VERSION
+from hirte.ctl.options import ALL_NODES, COMMON, HELP, VERSION
+from hirte.ctl.verbs import VERBS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
     verb = VERBS.get(words[0])
     if verb is None:
         raise Failure(unknown(program, words[0]), USAGE)
+    if ALL_NODES.name in options and ALL_NODES in verb.options:
+        words.insert(1, "*")
     if not verb.takes(len(words) - 1):
         problem = "too few words" if len(words) - 1 < len(verb.words) else "too many words"
         raise Failure(f"{problem}; usage: {usage(program, verb)}", USAGE)
@@ -70,7 +73,11 @@ def _split(argv: Sequence[str], program: str) -> tuple[list[str], dict[str, str]
     for word in words:
         if _is_option(word):
             raise Failure(f"unknown option {word}; after -- it would be a word", USAGE)
-    return words + after, dict(vars(namespace))
+    options = {
+        name: ",".join(value) if isinstance(value, list) else value
+        for name, value in vars(namespace).items()
+    }
+    return words + after, options
 
 
 def _is_option(word: str) -> bool:
@@ -93,7 +100,8 @@ def build_parser(program: str) -> argparse.ArgumentParser:
     for option in [*known.values(), *COMMON]:
         flags = [f"--{option.name}", *([f"-{option.short}"] if option.short else [])]
         if option.metavar:
-            parser.add_argument(*flags, dest=option.name, metavar=option.metavar)
+            action = "append" if option.many else "store"
+            parser.add_argument(*flags, dest=option.name, metavar=option.metavar, action=action)
         else:
             parser.add_argument(*flags, dest=option.name, action="store_const", const="")
     return parser

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from hirte.api.public import JOB_TYPES
-from hirte.ctl.exits import DONE, FAILED, INTERRUPTED
-from hirte.ctl.names import unit_name
-from hirte.ctl.text import printable
+from hirte.client.job import Job
+from hirte.client.node import REPLACE
+from hirte.ctl.activity import Activity
+from hirte.ctl.exits import DONE, FAILED, NOT_ACTIVE, UNKNOWN, USAGE, Failure
+from hirte.ctl.targets import Targets
+from hirte.ctl.work import Outcome, Work, answer, carry_out, end_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hirte.client.job import Job
+    from collections.abc import Generator
+    from typing import Any
+
     from hirte.ctl.request import Request
+    from hirte.ctl.work import Pause, Steps
 
 # Verb -> the Node's method.
 _METHODS = {kind: method for method, kind in JOB_TYPES.items()}
-
-# What systemd does with other jobs that stand in the way: the new one takes their place.
-_MODE = "replace"
 
 _DONE = "done"
 # What systemd's words for the end of a job mean, see org.freedesktop.systemd1(5).
@@ -35,20 +38,76 @@ _REASONS = {
 
 
 def control(request: Request) -> int:
-    """Do what the verb says to the unit, print the result; only `done` is a success."""
-    node, word = request.words
-    verb, unit = request.verb.name, unit_name(word)
-    reach = request.manager.node(node)
-    try:
-        job: Job = reach.call(_METHODS[verb], unit, _MODE)
-        result = job.wait()
-    except KeyboardInterrupt:
-        request.complain(f"interrupted; the {verb} of {unit} on {node} goes on")
-        return INTERRUPTED
-    print(printable(f"{node} {unit} {verb}: {result}"))
-    if result == _DONE:
-        return DONE
-    reason = f"{_REASONS[result]}; " if result in _REASONS else ""
-    look = f"`{request.program} status {node} {unit}` and `journalctl -u {unit}` on {node}"
-    request.complain(f"{reason}see {look}")
-    return FAILED
+    """Do what the verb says to the units; only `done` is a success."""
+    if request.has("no-block") and request.has("wait-active"):
+        raise Failure("--no-block and --wait-active are opposites", USAGE)
+    targets = Targets(request, request.words[0], request.words[1:])
+    activity = None
+    if request.has("wait-active") and not request.has("dry-run"):
+        activity = Activity(request.manager, targets.by_node())
+
+    def finish(work: Work, values: list[Any]) -> Steps:
+        (job,) = values
+        return _finish(request, work, job, activity)
+
+    method = _METHODS[request.verb.name]
+    works = [Work(node, (unit,), [(method, unit, REPLACE)], finish) for node, unit in targets.pairs]
+    return carry_out(request, works, targets.code)
+
+
+def _finish(request: Request, work: Work, job: Job, activity: Activity | None) -> Steps:
+    if request.has("no-block"):
+        return Outcome(f"job {job.id} begun", job=job.id)
+    result = yield from end_of(job)
+    (unit,) = work.units
+    look = f"see `{request.program} status {work.node} {unit}` and `journalctl -u {unit}` on "
+    look += work.node
+    if result != _DONE:
+        reason = f"{_REASONS[result]}; " if result in _REASONS else ""
+        return Outcome(result, FAILED, reason + look, job=job.id)
+    if activity is None:
+        return Outcome(result, job=job.id)
+    state = yield from _settled(request, work.node, unit, activity)
+    if state == "active":
+        return Outcome("active", job=job.id)
+    return Outcome(state, NOT_ACTIVE, f"the job is done, but the unit is not active; {look}")
+
+
+def _settled(
+    request: Request, node: str, unit: str, activity: Activity
+) -> Generator[Pause, None, str]:
+    """Return the active state of a unit that is not about to change."""
+    reply = request.manager.node(node).begin(
+        "GetUnitProperty", unit, "org.freedesktop.systemd1.Unit", "ActiveState"
+    )
+    reply.then(lambda state: activity.learn(node, unit, str(state)))
+    yield from answer(reply)
+    yield activity.settled(node, unit)
+    return activity.state(node, unit)
+
+
+def cancel(request: Request) -> int:
+    """Ask for the end of jobs, by their numbers."""
+    from hirte.client.errors import CallError
+
+    code = DONE
+    for word in request.words:
+        if not word.isdecimal():
+            raise Failure(f"'{word}' is not the number of a job", USAGE)
+    for word in request.words:
+        path = f"{request.manager.path}/job/{int(word)}"
+        try:
+            job = request.manager.job(path)
+        except CallError as error:
+            if not error.name.endswith(".UnknownObject"):
+                raise
+            request.complain(f"there is no job {word}; it may have ended")
+            code = UNKNOWN
+            continue
+        job.cancel()
+        told = {"job": job.id, "node": job.node, "units": [job.unit], "type": job.job_type}
+        if request.is_json:
+            request.dump({**told, "verb": "cancel", "result": "asked"})
+        elif not request.has("quiet"):
+            request.say(f"{job.node} {job.unit} {job.job_type}: asked to end")
+    return code

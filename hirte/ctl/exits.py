@@ -1,4 +1,7 @@
-"""What the tool's exit codes mean: a contract with scripts, and with LSB's for `status`."""
+"""What the tool's exit codes mean: a contract with scripts, and with LSB's for `status`.
+
+Of several targets the highest code counts.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,21 @@ NOT_ACTIVE = 3
 UNKNOWN = 4
 OFFLINE = 5
 UNREACHABLE = 6
+# As timeout(1) does.
+TIMED_OUT = 124
 # As shells report a program that SIGINT or SIGPIPE ended.
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 MEANINGS = {
     DONE: "all done",
-    FAILED: "something failed",
+    FAILED: "something failed, or a unit is not enabled (is-enabled)",
     USAGE: "wrong usage",
-    NOT_ACTIVE: "a unit is not active (status NODE UNIT)",
-    UNKNOWN: "no such unit or node",
-    OFFLINE: "the node is offline",
+    NOT_ACTIVE: "a unit is not active (status, is-active, --wait-active)",
+    UNKNOWN: "no such unit, node or job",
+    OFFLINE: "a node is offline",
     UNREACHABLE: "the manager cannot be reached, or does not permit it",
+    TIMED_OUT: "--timeout is over",
     INTERRUPTED: "interrupted",
 }
 

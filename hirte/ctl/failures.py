@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hirte.client.errors import (
+    CallError,
     Error,
     ManagerAway,
     NodeOffline,
@@ -21,6 +22,8 @@ _CODES = {
     NodeUnknown: UNKNOWN,
     UnitUnknown: UNKNOWN,
 }
+# How systemd says that no file is found, for GetUnitFileState.
+_NO_FILE = "org.freedesktop.DBus.Error.FileNotFound"
 _NOT_RUNNING = "the manager is not running"
 
 
@@ -30,6 +33,13 @@ def failure(error: Error) -> Failure:
     if text.startswith(_NOT_RUNNING):
         text += " (see `systemctl status hirte.service`)"
     return Failure(text, _CODES.get(type(error), FAILED))
+
+
+def file_missing(error: Error, unit: str) -> Failure | None:
+    """Return the failure that a node has no such unit file, if that is what the error says."""
+    if isinstance(error, CallError) and error.name == _NO_FILE:
+        return Failure(f"{error.node}: there is no unit file {unit}", UNKNOWN)
+    return None
 
 
 def unknown_node(node: str) -> Failure:

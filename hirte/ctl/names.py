@@ -19,6 +19,11 @@ def by_type(name: str) -> tuple[str, str]:
     return name.rpartition(".")[2], name
 
 
+def is_glob(word: str) -> bool:
+    """Tell whether a word means more than one name."""
+    return "*" in word or "?" in word
+
+
 def matches(pattern: str, name: str) -> bool:
     """Tell whether the whole of `name` fits `pattern`; `*` is any text, `?` any one character."""
     from fnmatch import fnmatchcase

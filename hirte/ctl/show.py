@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hirte.ctl.exits import DONE, NOT_ACTIVE, OFFLINE, UNKNOWN
-from hirte.ctl.names import by_type, matches, unit_name
-from hirte.ctl.text import local_time, plain_ip, table
+from hirte.ctl.names import by_type, is_glob, matches
+from hirte.ctl.query import tell_absent
+from hirte.ctl.targets import Targets, ask, ask_all, find_nodes, refuse
+from hirte.ctl.text import local_time, plain_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _NODE_TITLES = ("NODE", "STATE", "IP", "LAST SEEN")
 _UNIT_TITLES = ("NODE", "UNIT", "LOAD", "ACTIVE", "SUB")
+_UNIT = "org.freedesktop.systemd1.Unit"
 # Title -> property; older systemds have no FreezerState.
 _DETAILS = {
     "UNIT": "Id",
@@ -28,24 +31,51 @@ _DEAD = ("inactive", "failed")
 
 
 def status(request: Request) -> int:
-    """Show all nodes, or the node of the first word, or units of it."""
+    """Show all nodes, or the nodes of the first word, or units of them."""
+    if request.has("watch"):
+        from hirte.ctl.watch import watch
+
+        return watch(request, _status)
+    return _status(request)
+
+
+def _status(request: Request) -> int:
     if len(request.words) > 1:
         return _status_of_units(request)
-    manager = request.manager
-    nodes = manager.list_nodes()
-    code = DONE
-    if request.words:
-        nodes = [node for node in nodes if node.name == request.words[0]]
-        if not nodes:
+    nodes = _nodes(request)
+    _show_nodes(request, nodes)
+    all_there = not request.words or all(node.is_online for node in nodes)
+    return DONE if all_there else OFFLINE
+
+
+def nodes(request: Request) -> int:
+    """List nodes."""
+    _show_nodes(request, _nodes(request))
+    return DONE
+
+
+def _nodes(request: Request) -> list[NodeInfo]:
+    """Return the nodes of the first word, by default all. Raises Failure."""
+    listed = {node.name: node for node in request.manager.list_nodes()}
+    if not request.words:
+        return list(listed.values())
+    found = {}
+    for item in request.words[0].split(","):
+        fitting = [n for n in listed if (matches(item, n) if is_glob(item) else n == item)]
+        if not fitting:
             from hirte.ctl.failures import unknown_node
 
-            raise unknown_node(request.words[0])
-        code = DONE if nodes[0].is_online else OFFLINE
+            raise unknown_node(item)
+        found.update({name: listed[name] for name in fitting})
+    return list(found.values())
+
+
+def _show_nodes(request: Request, nodes: list[NodeInfo]) -> None:
+    manager = request.manager
     rows = [
         (node.name, node.status, plain_ip(node.ip), _last_seen(manager, node)) for node in nodes
     ]
-    print(table(_NODE_TITLES, rows), end="")
-    return code
+    request.show(_NODE_TITLES, rows)
 
 
 def _last_seen(manager: Manager, node: NodeInfo) -> str:
@@ -56,37 +86,40 @@ def _last_seen(manager: Manager, node: NodeInfo) -> str:
 
 
 def _status_of_units(request: Request) -> int:
-    node, *units = request.words
-    codes = [DONE]
+    targets = Targets(request, request.words[0], request.words[1:])
+    answers, code = ask_all(request, targets, lambda unit: ("GetUnitProperties", unit, _UNIT))
     rows = []
     missing = []
-    for name in map(unit_name, units):
-        properties = request.manager.node(node).get_unit_properties(name)
+    for node, name, properties in answers:
         is_dead = properties.get("ActiveState") in _DEAD
         # A unit whose file is gone may run on.
         if is_dead and properties.get("LoadState") == "not-found":
-            missing.append(name)
-            codes.append(UNKNOWN)
+            missing.append((node, name))
+            code = max(code, UNKNOWN)
             continue
-        codes.append(NOT_ACTIVE if is_dead else DONE)
-        rows.append([str(properties.get(wanted, "")) for wanted in _DETAILS.values()])
-    if rows:
-        print(table(tuple(_DETAILS), rows), end="")
-    for name in missing:
+        code = max(code, NOT_ACTIVE if is_dead else DONE)
+        rows.append([node, *(str(properties.get(wanted, "")) for wanted in _DETAILS.values())])
+    if rows or request.is_json:
+        request.show(("NODE", *_DETAILS), rows)
+    for node, name in missing:
         request.complain(f"{node}: unit {name} could not be found")
-    return max(codes)
+    return code
 
 
 def list_units(request: Request) -> int:
-    """List the units of all nodes, or of the node of the first word."""
-    manager = request.manager
+    """List the units of all nodes, or of the nodes of the first word."""
+    code = DONE
+    units = {}
     if request.words:
-        (node,) = request.words
-        units = {node: manager.node(node).list_units()}
-        absent = []
+        calls = [(n, "", ("ListUnits",)) for n in find_nodes(request, request.words[0])]
+        for node, _, listed, error in ask(request, calls):
+            if error is None:
+                units[node] = listed
+            else:
+                code = max(code, refuse(request, error))
     else:
-        units = manager.list_units()
-        absent = [node.name for node in manager.list_nodes() if node.name not in units]
+        units = request.manager.list_units()
+        tell_absent(request, units)
     pattern = request.options.get("filter")
     rows = [
         (node, unit.name, unit.load, unit.active, unit.sub)
@@ -94,7 +127,6 @@ def list_units(request: Request) -> int:
         for unit in sorted(listed, key=lambda unit: by_type(unit.name))
         if pattern is None or matches(pattern, unit.name)
     ]
-    print(table(_UNIT_TITLES, rows), end="")
-    if absent:
-        request.complain(f"not listed, because offline: {', '.join(absent)}")
-    return DONE
+    if units or code == DONE:
+        request.show(_UNIT_TITLES, rows)
+    return code

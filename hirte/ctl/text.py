@@ -26,14 +26,23 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(titles: Iterable[Sequence[str]], rows: Iterable[Sequence[str]]) -> str:
     """Return aligned lines, each with its newline; the last column is not padded."""
-    lines = [titles, *([printable(cell) or NOTHING for cell in row] for row in rows)]
+    lines = _lines(titles, rows)
     widths = [max(map(len, column)) for column in zip(*lines)]
-    widths[-1] = 0
+    widths[-1:] = [0]
     return "".join(
         _GAP.join(cell.ljust(width) for cell, width in zip(line, widths)) + "\n" for line in lines
     )
+
+
+def plain_table(titles: Iterable[Sequence[str]], rows: Iterable[Sequence[str]]) -> str:
+    """Return lines whose cells are separated by tabs."""
+    return "".join("\t".join(line) + "\n" for line in _lines(titles, rows))
+
+
+def _lines(titles: Iterable[Sequence[str]], rows: Iterable[Sequence[str]]) -> list[Sequence[str]]:
+    return [*titles, *([printable(cell) or NOTHING for cell in row] for row in rows)]
 
 
 def plain_ip(ip: str) -> str:

@@ -1,54 +1,41 @@
 """The verbs: what an administrator can say, what it needs, and who does it.
 
 A new verb is a row here, a function, and a test. Everything else follows from the row: what the
-command line accepts, the help, the errors.
+command line accepts, the help, the errors. The module of a verb is loaded when it is said.
 """
 
 from __future__ import annotations
 
-from hirte.ctl import about, control, show
+from hirte.ctl import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
-
+    from hirte.ctl.options import Option
     from hirte.ctl.request import Request
-
-
-class Option:
-    """An option. `name` is the long one without dashes; `metavar` is empty if it is a mere flag."""
-
-    __slots__ = ("help", "metavar", "name", "short")
-
-    def __init__(self, name: str, metavar: str, help: str, short: str = "") -> None:
-        self.name = name
-        self.metavar = metavar
-        self.help = help
-        self.short = short
 
 
 class Verb:
     """A row of the table.
 
     `words` names the words that follow the verb: in brackets those that may be left out, with
-    three dots those that may be repeated. `run` does it and returns the exit code.
+    three dots those that may be repeated. `does` is the function that does it, after its module.
     """
 
-    __slots__ = ("example", "help", "name", "options", "run", "words")
+    __slots__ = ("does", "example", "help", "name", "options", "words")
 
     def __init__(
         self,
         name: str,
         words: str,
         help: str,
-        run: Callable[[Request], int],
+        does: str,
         example: str,
         options: tuple[Option, ...] = (),
     ) -> None:
         self.name = name
         self.words = tuple(words.split())
         self.help = help
-        self.run = run
+        self.does = does
         self.example = example
         self.options = options
 
@@ -58,59 +45,223 @@ class Verb:
         endless = any("..." in word for word in self.words)
         return least <= count and (endless or count <= len(self.words))
 
+    def run(self, request: Request) -> int:
+        """Do it; return the exit code. Raises Failure and the client's errors."""
+        import sys
 
-# Options that every verb has.
-HELP = Option("help", "", "explain the command, or all commands", short="h")
-VERSION = Option("version", "", "print the version")
-COMMON = (HELP, VERSION)
+        module, function = self.does.split(".")
+        name = f"hirte.ctl.{module}"
+        __import__(name)
+        code: int = getattr(sys.modules[name], function)(request)
+        return code
 
-FILTER = Option("filter", "GLOB", "only units of this name; * is any text, ? any one character")
+
+_JOB = (options.NO_BLOCK, *options.CHANGE)
+_JOB_START = (options.WAIT_ACTIVE, *_JOB)
+_ASK = (options.ALL_NODES, options.QUIET, options.OUTPUT)
 
 _ROWS = (
     Verb(
         "status",
         "[NODE] [UNIT...]",
-        "show all nodes, a node, or units of a node",
-        show.status,
+        "show all nodes, nodes, or units of nodes",
+        "show.status",
         "status node1 nginx.service",
+        (options.WATCH, *options.TABLE, options.ALL_NODES),
+    ),
+    Verb(
+        "nodes",
+        "[NODE]",
+        "list all nodes, or those that NODE means",
+        "show.nodes",
+        "nodes 'ecu-*' -o json",
+        options.TABLE,
     ),
     Verb(
         "list-units",
         "[NODE]",
-        "list the units of all nodes that are online, or of a node",
-        show.list_units,
+        "list loaded units, by default of all nodes online",
+        "show.list_units",
         "list-units node1 --filter '*.service'",
-        (FILTER,),
+        (options.FILTER, *options.TABLE),
+    ),
+    Verb(
+        "list-unit-files",
+        "[NODE]",
+        "list unit files, by default of all nodes online",
+        "query.list_unit_files",
+        "list-unit-files node1 --filter 'nginx*'",
+        (options.FILTER, *options.TABLE),
     ),
     Verb(
         "start",
-        "NODE UNIT",
-        "start a unit and wait for the result",
-        control.control,
+        "NODE UNIT...",
+        "start units and wait for the results",
+        "control.control",
         "start node1 nginx.service",
+        _JOB_START,
     ),
     Verb(
         "stop",
-        "NODE UNIT",
-        "stop a unit and wait for the result",
-        control.control,
-        "stop node1 nginx.service",
+        "NODE UNIT...",
+        "stop units and wait for the results",
+        "control.control",
+        "stop node1,node2 nginx.service",
+        _JOB,
     ),
     Verb(
         "restart",
-        "NODE UNIT",
-        "stop a unit if it runs, start it, and wait for the result",
-        control.control,
-        "restart node1 nginx.service",
+        "NODE UNIT...",
+        "stop units if they run, start them, wait for the results",
+        "control.control",
+        "restart 'ecu-*' nav.service map.service",
+        _JOB_START,
     ),
     Verb(
         "reload",
-        "NODE UNIT",
-        "let a unit reload its configuration and wait for the result",
-        control.control,
+        "NODE UNIT...",
+        "let units reload their configuration, wait for the results",
+        "control.control",
         "reload node1 nginx.service",
+        _JOB_START,
     ),
-    Verb("version", "", "print the version", about.version, "version"),
-    Verb("help", "[COMMAND]", "explain a command, or all commands", about.help, "help start"),
+    Verb(
+        "cancel",
+        "JOB...",
+        "ask for the end of jobs; --no-block prints their numbers",
+        "control.cancel",
+        "cancel 17",
+        (options.QUIET, options.OUTPUT),
+    ),
+    Verb(
+        "kill",
+        "NODE UNIT...",
+        "send a signal to processes of units",
+        "change.kill",
+        "kill node1 nginx.service --signal HUP --kill-whom main",
+        (options.KILL_WHOM, options.SIGNAL, *options.CHANGE),
+    ),
+    Verb(
+        "freeze",
+        "NODE UNIT...",
+        "halt all processes of units",
+        "change.freeze",
+        "freeze node1 nginx.service",
+        options.CHANGE,
+    ),
+    Verb(
+        "thaw",
+        "NODE UNIT...",
+        "let the processes of frozen units go on",
+        "change.thaw",
+        "thaw node1 nginx.service",
+        options.CHANGE,
+    ),
+    Verb(
+        "is-active",
+        "NODE UNIT...",
+        "tell whether units are active; 0 only if all are",
+        "query.is_active",
+        "is-active node1 nginx.service --quiet",
+        _ASK,
+    ),
+    Verb(
+        "is-enabled",
+        "NODE UNIT...",
+        "tell whether units are started at boot; 0 only if all are",
+        "query.is_enabled",
+        "is-enabled node1 nginx.service",
+        _ASK,
+    ),
+    Verb(
+        "enable",
+        "NODE UNIT...",
+        "let units be started at boot",
+        "change.enable",
+        "enable node1 nginx.service",
+        (options.RUNTIME, options.FORCE, options.NO_RELOAD, *options.CHANGE),
+    ),
+    Verb(
+        "disable",
+        "NODE UNIT...",
+        "let units no longer be started at boot",
+        "change.disable",
+        "disable node1 nginx.service",
+        (options.RUNTIME, options.NO_RELOAD, *options.CHANGE),
+    ),
+    Verb(
+        "get-default",
+        "NODE",
+        "tell the target that nodes boot into",
+        "query.get_default",
+        "get-default node1",
+        _ASK,
+    ),
+    Verb(
+        "set-default",
+        "NODE TARGET",
+        "set the target that nodes boot into",
+        "change.set_default",
+        "set-default node1 multi-user.target",
+        options.CHANGE,
+    ),
+    Verb(
+        "show",
+        "NODE UNIT...",
+        "print properties of units",
+        "query.show",
+        "show node1 nginx.service -p MainPID --value",
+        (options.PROPERTY, options.VALUE, options.OUTPUT, options.ALL_NODES),
+    ),
+    Verb(
+        "set-property",
+        "NODE UNIT NAME=VALUE...",
+        "set properties of a unit, while it runs",
+        "change.set_property",
+        "set-property node1 nginx.service CPUWeight=50 MemoryMax=2G",
+        (options.RUNTIME, *options.CHANGE),
+    ),
+    Verb(
+        "daemon-reload",
+        "NODE",
+        "let systemd on nodes read its unit files again",
+        "change.daemon_reload",
+        "daemon-reload 'ecu-*'",
+        options.CHANGE,
+    ),
+    Verb(
+        "reset-failed",
+        "[NODE] [UNIT...]",
+        "forget that units have failed, by default all",
+        "change.reset_failed",
+        "reset-failed node1 nginx.service",
+        options.CHANGE,
+    ),
+    Verb(
+        "monitor",
+        "[NODE] [UNIT...]",
+        "print what happens to units, until interrupted",
+        "stream.monitor",
+        "monitor node1 nginx.service",
+        (options.OUTPUT,),
+    ),
+    Verb(
+        "metrics",
+        "enable|disable|listen",
+        "let the manager measure jobs; print what it measures",
+        "stream.metrics",
+        "metrics listen",
+        (options.OUTPUT,),
+    ),
+    Verb(
+        "set-loglevel",
+        "[NODE] LEVEL",
+        "set the log level of the manager, or of agents",
+        "change.set_loglevel",
+        "set-loglevel node1 debug",
+        options.CHANGE,
+    ),
+    Verb("version", "", "print the version", "about.version", "version"),
+    Verb("help", "[COMMAND]", "explain a command, or all commands", "about.help", "help start"),
 )
 VERBS = {row.name: row for row in _ROWS}

@@ -105,17 +105,17 @@ def test_status_of_units(one: Node) -> None:
     assert ctl(one, "start", "node3", "bad")[0] == 1
     assert ctl(one, "status", "node3", "fine") == (
         0,
-        "UNIT          LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
-        "fine.service  loaded  active  running  running  static\n",
+        "NODE   UNIT          LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
+        "node3  fine.service  loaded  active  running  running  static\n",
         "",
     )
     assert ctl(one, "status", "node3", "fine.service", "bad", "quick", "no", "--", "-.mount") == (
         4,
-        "UNIT           LOAD    ACTIVE    SUB      FREEZER  ENABLED\n"
-        "fine.service   loaded  active    running  running  static\n"
-        "bad.service    loaded  failed    failed   running  static\n"
-        "quick.service  loaded  inactive  dead     running  static\n"
-        "-.mount        loaded  active    mounted  running  -\n",
+        "NODE   UNIT           LOAD    ACTIVE    SUB      FREEZER  ENABLED\n"
+        "node3  fine.service   loaded  active    running  running  static\n"
+        "node3  bad.service    loaded  failed    failed   running  static\n"
+        "node3  quick.service  loaded  inactive  dead     running  static\n"
+        "node3  -.mount        loaded  active    mounted  running  -\n",
         "hirte ctl: node3: unit no.service could not be found\n",
     )
     assert ctl(one, "status", "node3", "bad", "fine")[0] == 3
@@ -257,7 +257,11 @@ def test_an_interrupt_leaves_the_job_alone(trio: Fleet, one: Node) -> None:
             1,
             "node3: Job type reload is not applicable for unit bad.service.",
         ),
-        (("start", "node3"), 2, "too few words; usage: hirte ctl start NODE UNIT"),
+        (
+            ("start", "node3"),
+            2,
+            "too few words; usage: hirte ctl start NODE UNIT... [OPTION...]",
+        ),
         (("frob",), 2, "unknown command 'frob'; `hirte ctl help` lists the commands"),
     ],
 )

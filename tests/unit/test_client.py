@@ -188,6 +188,21 @@ def test_a_wait_that_takes_too_long(bus: FakeBus) -> None:
     assert job.wait(0.1) == "done"
 
 
+def test_a_wait_for_several_jobs(bus: FakeBus) -> None:
+    manager = client(bus)
+    jobs = []
+    for number in (1, 2):
+        bus.answer(NODE1, "StartUnit", "o", f"{ROOT}/job/{number}")
+        jobs.append(manager.node("node1").start_unit("a.service"))
+    bus.to_come.append(bus.job_removed("done", job=2))
+    assert manager.wait(lambda: any(job.result for job in jobs))
+    assert [job.result for job in jobs] == [None, "done"]
+    assert not manager.wait(lambda: all(job.result for job in jobs), timeout=1.0)
+    bus.to_come.append(bus.owner_changed())
+    with pytest.raises(ManagerAway):
+        manager.wait(lambda: all(job.result for job in jobs))
+
+
 def test_a_job_that_somebody_else_asked_for(bus: FakeBus) -> None:
     told = {"Id": ("u", 1), "Node": ("s", "n"), "Unit": ("s", "u"), "JobType": ("s", "stop")}
     bus.answer(JOB, "GetAll", "a{sv}", told)

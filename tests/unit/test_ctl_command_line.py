@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -36,40 +37,81 @@ OVERVIEW = """\
 usage: hirte ctl COMMAND [WORD...] [OPTION...]
 
 commands:
-  status [NODE] [UNIT...]  show all nodes, a node, or units of a node
-  list-units [NODE]        list the units of all nodes that are online, or of a node
-  start NODE UNIT          start a unit and wait for the result
-  stop NODE UNIT           stop a unit and wait for the result
-  restart NODE UNIT        stop a unit if it runs, start it, and wait for the result
-  reload NODE UNIT         let a unit reload its configuration and wait for the result
-  version                  print the version
-  help [COMMAND]           explain a command, or all commands
+  status [NODE] [UNIT...]               show all nodes, nodes, or units of nodes
+  nodes [NODE]                          list all nodes, or those that NODE means
+  list-units [NODE]                     list loaded units, by default of all nodes online
+  list-unit-files [NODE]                list unit files, by default of all nodes online
+  start NODE UNIT...                    start units and wait for the results
+  stop NODE UNIT...                     stop units and wait for the results
+  restart NODE UNIT...                  stop units if they run, start them, wait for the results
+  reload NODE UNIT...                   let units reload their configuration, wait for the results
+  cancel JOB...                         ask for the end of jobs; --no-block prints their numbers
+  kill NODE UNIT...                     send a signal to processes of units
+  freeze NODE UNIT...                   halt all processes of units
+  thaw NODE UNIT...                     let the processes of frozen units go on
+  is-active NODE UNIT...                tell whether units are active; 0 only if all are
+  is-enabled NODE UNIT...               tell whether units are started at boot; 0 only if all are
+  enable NODE UNIT...                   let units be started at boot
+  disable NODE UNIT...                  let units no longer be started at boot
+  get-default NODE                      tell the target that nodes boot into
+  set-default NODE TARGET               set the target that nodes boot into
+  show NODE UNIT...                     print properties of units
+  set-property NODE UNIT NAME=VALUE...  set properties of a unit, while it runs
+  daemon-reload NODE                    let systemd on nodes read its unit files again
+  reset-failed [NODE] [UNIT...]         forget that units have failed, by default all
+  monitor [NODE] [UNIT...]              print what happens to units, until interrupted
+  metrics enable|disable|listen         let the manager measure jobs; print what it measures
+  set-loglevel [NODE] LEVEL             set the log level of the manager, or of agents
+  version                               print the version
+  help [COMMAND]                        explain a command, or all commands
 
 options:
-  --filter GLOB  only units of this name; * is any text, ? any one character
-  -h, --help     explain the command, or all commands
-  --version      print the version
+  -w, --watch          show it again whenever it changes, until interrupted
+  -o, --output FORMAT  how to answer: text, or json for programs
+  --no-legend          leave out the line of titles
+  --plain              put one tab between columns, and do not align them
+  --all-nodes          mean all nodes; the word NODE is left out
+  --filter GLOB        only units of this name; * is any text, ? any one character
+  --wait-active        wait until the unit is active; fail if it will not be
+  --no-block           do not wait for the end of the jobs; print their numbers
+  --dry-run            only say what would be called
+  --fail-fast          begin nothing more, and wait no longer, when something fails
+  --timeout SECONDS    how long to wait; what was begun goes on
+  -q, --quiet          print errors only
+  --kill-whom WHOM     which processes: all (the default), main or control
+  -s, --signal SIGNAL  name or number, by default SIGTERM
+  --runtime            only until the next boot
+  -f, --force          replace links that stand in the way
+  --no-reload          do not let systemd read its unit files again afterwards
+  -p, --property NAME  only this property, or several with commas
+  --value              only the values, without the names
+  -h, --help           explain the command, or all commands
+  --version            print the version
 
 exit codes:
   0    all done
-  1    something failed
+  1    something failed, or a unit is not enabled (is-enabled)
   2    wrong usage
-  3    a unit is not active (status NODE UNIT)
-  4    no such unit or node
-  5    the node is offline
+  3    a unit is not active (status, is-active, --wait-active)
+  4    no such unit, node or job
+  5    a node is offline
   6    the manager cannot be reached, or does not permit it
+  124  --timeout is over
   130  interrupted
 """
 
 EXPLANATION = """\
-usage: hirte ctl list-units [NODE] [--filter GLOB]
+usage: hirte ctl list-units [NODE] [OPTION...]
 
-List the units of all nodes that are online, or of a node.
+List loaded units, by default of all nodes online.
 
 options:
-  --filter GLOB  only units of this name; * is any text, ? any one character
-  -h, --help     explain the command, or all commands
-  --version      print the version
+  --filter GLOB        only units of this name; * is any text, ? any one character
+  -o, --output FORMAT  how to answer: text, or json for programs
+  --no-legend          leave out the line of titles
+  --plain              put one tab between columns, and do not align them
+  -h, --help           explain the command, or all commands
+  --version            print the version
 
 example: hirte ctl list-units node1 --filter '*.service'
 """
@@ -109,17 +151,61 @@ def test_every_example_is_what_its_verb_takes(verb: object) -> None:
         (["frob"], "unknown command 'frob'; `hirte ctl help` lists the commands"),
         (["help", "frob"], "unknown command 'frob'; `hirte ctl help` lists the commands"),
         (["fr\nob"], "unknown command 'fr\\nob'; `hirte ctl help` lists the commands"),
-        (["start"], "too few words; usage: hirte ctl start NODE UNIT"),
-        (["start", "n"], "too few words; usage: hirte ctl start NODE UNIT"),
-        (["start", "n", "u", "v"], "too many words; usage: hirte ctl start NODE UNIT"),
+        (["start"], "too few words; usage: hirte ctl start NODE UNIT... [OPTION...]"),
+        (["start", "n"], "too few words; usage: hirte ctl start NODE UNIT... [OPTION...]"),
+        (
+            ["start", "--all-nodes"],
+            "too few words; usage: hirte ctl start NODE UNIT... [OPTION...]",
+        ),
+        (
+            ["start", "n", "u", "--all-nodes=1"],
+            "argument --all-nodes: ignored explicit argument '1'",
+        ),
+        (
+            ["get-default", "n", "m"],
+            "too many words; usage: hirte ctl get-default NODE [OPTION...]",
+        ),
+        (["metrics", "frob"], "metrics is for enable, disable or listen, not 'frob'"),
+        (["status", "-o", "xml"], "there is no output 'xml', only text and json"),
+        (
+            ["start", "n", "u", "--timeout", "soon"],
+            "--timeout takes a number of seconds above 0, not 'soon'",
+        ),
+        (
+            ["start", "n", "u", "--timeout=-1"],
+            "--timeout takes a number of seconds above 0, not '-1'",
+        ),
+        (
+            ["start", "n", "u", "--no-block", "--wait-active"],
+            "--no-block and --wait-active are opposites",
+        ),
+        (["kill", "n", "u", "-s", "FROB"], "there is no signal 'FROB'"),
+        (["kill", "n", "u", "-s", "99"], "there is no signal '99'"),
+        (
+            ["kill", "n", "u", "--kill-whom", "me"],
+            "--kill-whom is one of all, main, control, not 'me'",
+        ),
+        (["enable", "n", "a*"], "enable takes names of unit files, not 'a*'"),
+        (["set-default", "n", "a.service"], "'a.service' is not a target"),
+        (["set-loglevel", "loud"], "a log level is one of DEBUG, INFO, WARN, ERROR, not 'loud'"),
+        (["cancel", "x"], "'x' is not the number of a job"),
+        (["set-property", "n", "u", "x"], "'x' is not NAME=VALUE"),
+        (
+            ["set-property", "n", "u", "CPUWeight=0"],
+            "CPUWeight is a number from 1 to 10000, not '0'",
+        ),
+        (
+            ["set-property", "n", "u", "CPUAccounting=maybe"],
+            "CPUAccounting is yes or no, not 'maybe'",
+        ),
         (["version", "x"], "too many words; usage: hirte ctl version"),
         (
             ["list-units", "a", "b"],
-            "too many words; usage: hirte ctl list-units [NODE] [--filter GLOB]",
+            "too many words; usage: hirte ctl list-units [NODE] [OPTION...]",
         ),
         (
             ["status", "--filter", "x"],
-            "status has no option --filter; usage: hirte ctl status [NODE] [UNIT...]",
+            "status has no option --filter; usage: hirte ctl status [NODE] [UNIT...] [OPTION...]",
         ),
         (["list-units", "--filter"], "argument --filter: expected one argument"),
         (["status", "--frob"], "unknown option --frob; after -- it would be a word"),
@@ -128,9 +214,7 @@ def test_every_example_is_what_its_verb_takes(verb: object) -> None:
         (["list-units", "--filter=\udcff"], "'--filter=\\udcff' is not UTF-8"),
     ],
 )
-def test_wrong_usage(
-    capsys: pytest.CaptureFixture[str], argv: list[str], complaint: str
-) -> None:
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], complaint: str) -> None:
     assert offline_ctl(*argv) == 2
     assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n")
 
@@ -152,6 +236,9 @@ def test_wrong_usage(
         (["--", "status", "n", "--help"], "status", ["n", "--help"], {}),
         (["status", "-"], "status", ["-"], {}),
         (["status", ""], "status", [""], {}),
+        (["--all-nodes", "stop", "u"], "stop", ["*", "u"], {"all-nodes": ""}),
+        (["show", "n", "u", "-p", "A,B", "-p", "C"], "show", ["n", "u"], {"property": "A,B,C"}),
+        (["start", "n", "u", "-qo", "json"], "start", ["n", "u"], {"quiet": "", "output": "json"}),
         (["status", "knö"], "status", ["knö"], {}),
     ],
 )
@@ -160,6 +247,12 @@ def test_options_stand_anywhere(
 ) -> None:
     verb, got_words, got_options = read(argv, "hirte ctl")
     assert (verb.name, got_words, got_options) == (name, words, options)
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+def test_every_verb_is_done_by_something(verb: object) -> None:
+    module, function = verb.does.split(".")
+    assert callable(getattr(importlib.import_module(f"hirte.ctl.{module}"), function))
 
 
 # The process

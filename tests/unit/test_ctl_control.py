@@ -78,9 +78,7 @@ def test_a_job_that_ends_before_the_call_is_answered(
     assert capsys.readouterr().out == "node1 a.service start: done\n"
 
 
-def test_many_other_jobs_end_around_ours(
-    bus: FakeBus, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_many_other_jobs_end_around_ours(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     def all_at_once(member: str) -> None:
         if member == "StartUnit":
             for number in range(-100, 100):
@@ -92,9 +90,7 @@ def test_many_other_jobs_end_around_ours(
     assert capsys.readouterr().out == "node1 a.service start: done\n"
 
 
-def test_somebody_else_cannot_end_the_job(
-    bus: FakeBus, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_somebody_else_cannot_end_the_job(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.to_come.append(bus.job_removed("done", sender=":1.66"))
     bus.to_come.append(bus.job_removed("done", path="/other"))
     bus.to_come.append(bus.job_removed("failed"))
@@ -151,9 +147,7 @@ def test_the_manager_is_replaced_while_waiting(bus: FakeBus) -> None:
     assert ctl(bus, "start", "node1", "a.service") == 6
 
 
-def test_the_bus_goes_away_while_waiting(
-    bus: FakeBus, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_bus_goes_away_while_waiting(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.to_come.append(ConnectionResetError(104, "Connection reset by peer"))
     assert ctl(bus, "start", "node1", "a.service") == 6
     assert capsys.readouterr().err == (

@@ -117,9 +117,7 @@ def test_a_node_that_is_offline(
     assert capsys.readouterr() == ("", "hirte ctl: n2 is offline\n")
 
 
-def test_a_name_that_the_locale_cannot_write(
-    bus: FakeBus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_the_locale_cannot_write(bus: FakeBus, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
     listed = [("kn\xf6", f"{ROOT}/node/kn_c3_b6", "online", "")]
@@ -149,9 +147,9 @@ def test_status_of_units(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> No
     bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
     assert ctl(bus, "status", "node1", "--", "nginx", "-.mount") == 0
     assert capsys.readouterr() == (
-        "UNIT           LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
-        "nginx.service  loaded  active  running  running  enabled\n"
-        "nginx.service  loaded  active  running  running  enabled\n",
+        "NODE   UNIT           LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
+        "node1  nginx.service  loaded  active  running  running  enabled\n"
+        "node1  nginx.service  loaded  active  running  running  enabled\n",
         "",
     )
     assert [call[4:] for call in bus.calls] == [
@@ -186,8 +184,8 @@ def test_values_that_an_older_systemd_does_not_tell(
     bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
     assert ctl(bus, "status", "node1", "a") == 3
     assert capsys.readouterr().out == (
-        "UNIT       LOAD    ACTIVE  SUB     FREEZER  ENABLED\n"
-        "a.service  loaded  failed  failed  -        -\n"
+        "NODE   UNIT       LOAD    ACTIVE  SUB     FREEZER  ENABLED\n"
+        "node1  a.service  loaded  failed  failed  -        -\n"
     )
 
 
@@ -361,9 +359,7 @@ def test_an_answer_of_another_version(
     assert f"answered ListNodes with '{signature}'" in capsys.readouterr().err
 
 
-def test_a_timestamp_of_another_version(
-    bus: FakeBus, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_timestamp_of_another_version(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.answer(node_path("n2"), "Get", "v", ("s", "yesterday"))
     assert ctl(bus, "status") == 1
     assert "answered LastSeenTimestamp with 's'" in capsys.readouterr().err

@@ -1,0 +1,127 @@
+"""Which nodes and units the administrator means: names, lists with commas, globs.
+
+Names are taken as they are, without asking whether there is such a thing: the call itself tells.
+Globs mean what there is: configured nodes, also those that are offline, and units that are loaded.
+"""
+
+from __future__ import annotations
+
+from hirte.ctl.exits import DONE, UNKNOWN, Failure
+from hirte.ctl.names import by_type, is_glob, matches, unit_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from hirte.client.errors import Error
+    from hirte.ctl.request import Request
+
+# A bus keeps no more than 128 open calls for one client.
+CALLS_AT_ONCE = 100
+
+
+def find_nodes(request: Request, word: str) -> list[str]:
+    """Return the names of nodes, each once, in the order they are meant or configured.
+
+    Raises Failure when no node fits a glob.
+    """
+    found: dict[str, None] = {}
+    for item in filter(None, word.split(",")) if word else [word]:
+        if not is_glob(item):
+            found[item] = None
+            continue
+        fitting = [node.name for node in request.manager.list_nodes() if matches(item, node.name)]
+        if not fitting:
+            raise Failure(f"no node '{item}' is configured", UNKNOWN)
+        found.update(dict.fromkeys(fitting))
+    return list(found)
+
+
+class Targets:
+    """Units on nodes; `pairs` are (node, unit), each once. `code` tells what was not found."""
+
+    def __init__(self, request: Request, node_word: str, unit_words: Sequence[str]) -> None:
+        self.code = DONE
+        self.nodes = find_nodes(request, node_word)
+        words = [item for word in unit_words for item in (word.split(",") if word else [word])]
+        loaded = self._loaded(request) if any(map(is_glob, words)) else {}
+        found: dict[tuple[str, str], None] = {}
+        for node in self.nodes:
+            for word in words:
+                if not is_glob(word):
+                    found[node, unit_name(word)] = None
+                elif node in loaded:
+                    fitting = [name for name in loaded[node] if matches(word, name)]
+                    if not fitting:
+                        self._missing(request, f"{node}: no unit '{word}' is loaded")
+                    found.update(dict.fromkeys((node, name) for name in fitting))
+        self.pairs = list(found)
+
+    def _loaded(self, request: Request) -> dict[str, list[str]]:
+        loaded = {}
+        asked = [(node, "", ("ListUnits",)) for node in self.nodes]
+        for node, _, units, error in ask(request, asked):
+            if error is None:
+                loaded[node] = sorted((unit.name for unit in units), key=by_type)
+            else:
+                self.code = max(self.code, refuse(request, error))
+        return loaded
+
+    def _missing(self, request: Request, text: str) -> None:
+        request.complain(text)
+        self.code = max(self.code, UNKNOWN)
+
+    def by_node(self) -> dict[str, list[str]]:
+        """Return the units of each node that has any."""
+        units: dict[str, list[str]] = {}
+        for node, unit in self.pairs:
+            units.setdefault(node, []).append(unit)
+        return units
+
+
+def ask(
+    request: Request, calls: Sequence[tuple[str, str, tuple[Any, ...]]]
+) -> Iterator[tuple[str, str, Any, Error | None]]:
+    """Call methods of nodes, many at once; yield the answers in the order of the calls.
+
+    A call is (node, unit, (method, arguments...)); what comes back is (node, unit, value, error).
+    Raises ManagerAway, NotPermitted and Timeout, which would be the same for every call.
+    """
+    from hirte.client.errors import CallError, NotPermitted
+
+    for start in range(0, len(calls), CALLS_AT_ONCE):
+        some = calls[start : start + CALLS_AT_ONCE]
+        replies = [request.manager.node(node).begin(*call) for node, _, call in some]
+        for (node, unit, _), reply in zip(some, replies):
+            try:
+                value = reply.result()
+            except NotPermitted:
+                raise
+            except CallError as error:
+                yield node, unit, None, error
+            else:
+                yield node, unit, value, None
+
+
+def refuse(request: Request, error: Error, unit: str = "") -> int:
+    """Complain about an error; return its exit code."""
+    from hirte.ctl.failures import failure, file_missing
+
+    failed = file_missing(error, unit) or failure(error)
+    request.complain(str(failed))
+    return failed.code
+
+
+def ask_all(
+    request: Request, targets: Targets, call: Callable[[str], tuple[Any, ...]]
+) -> tuple[list[tuple[str, str, Any]], int]:
+    """Call a method for every unit; return the answers and the exit code of what was refused."""
+    answers, code = [], targets.code
+    calls = [(node, unit, call(unit)) for node, unit in targets.pairs]
+    for node, unit, value, error in ask(request, calls):
+        if error is None:
+            answers.append((node, unit, value))
+        else:
+            code = max(code, refuse(request, error, unit))
+    return answers, code
