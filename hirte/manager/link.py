@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 # tries again on a new connection at its next heartbeat, by default after two.
 REGISTER_TIMEOUT = 30.0
 
+# Refusals until a connection is closed, so that a stranger cannot fill the log. An agent tries once
+# or twice on one connection.
+REFUSALS_MAX = 16
+
 _BUS = "org.freedesktop.DBus"
 _BUS_PATH = "/org/freedesktop/DBus"
 # Agents that use libsystemd as a bus client say Hello; the reference answers always this.
@@ -56,6 +60,7 @@ class Link:
         self.on_registered: Callable[[Link, Node], None] | None = None
         self.on_signal: Callable[[Link, Message], None] | None = None
         self.on_lost: Callable[[Link, str], None] | None = None
+        self._refusals = 0
         self._log = log
         self._tree = tree
         connection.sender = self.dialect.bus_name
@@ -100,6 +105,9 @@ class Link:
                 f"Refused to register {name!r}: {verdict[1]}", NODE=name, PEER=self.connection.name
             )
             call.fail(*verdict)
+            self._refusals += 1
+            if self._refusals == REFUSALS_MAX:
+                self.connection.close("refused too often")
             return
         self._deadline.cancel()
         self.dialect = call.dialect

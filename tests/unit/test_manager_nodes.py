@@ -9,7 +9,7 @@ import pytest
 
 from hirte.api.dialect import COMPATIBLE, NATIVE
 from hirte.manager import manager as module
-from hirte.manager.link import REGISTER_TIMEOUT
+from hirte.manager.link import REFUSALS_MAX, REGISTER_TIMEOUT
 from hirte.wire.message import NO_REPLY_EXPECTED
 from tests.unit.managed import JOB, MACHINE, MANAGER, NODE, OFFLINE, ROOT, World
 from tests.unit.talk import GREETING, OPENING, PROPERTIES, E
@@ -112,6 +112,14 @@ def test_the_selinux_type_comes_before_the_other_connection():
     world.agent("a", context="u:r:agent_t:s0")
     agent = world.connect().open()
     agent.expect_error(agent.register("a"), E + "AccessDenied")
+
+
+def test_who_is_refused_again_and_again_is_sent_away(world):
+    stranger = world.connect().open()
+    for _ in range(REFUSALS_MAX):
+        assert not stranger.closed
+        stranger.expect_error(stranger.register("x"), E + "ServiceUnknown")
+    assert stranger.closed
 
 
 def test_after_a_refusal_another_name_may_be_tried(world):
