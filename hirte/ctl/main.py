@@ -11,7 +11,7 @@ import sys
 
 from hirte.client.errors import Error
 from hirte.ctl.command_line import read
-from hirte.ctl.exits import BROKEN_PIPE, FAILED, Failure
+from hirte.ctl.exits import BROKEN_PIPE, FAILED, INTERRUPTED, Failure
 from hirte.ctl.request import Request, complain, flush
 
 TYPE_CHECKING = False
@@ -40,6 +40,9 @@ def run(argv: Sequence[str], program: str, connect: Callable[[], Manager] = conn
     try:
         code = _run(argv, program, connect)
         flush()
+    except KeyboardInterrupt:
+        complain(program, "interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has enough, as `head` does.
         _drop_output()

@@ -63,7 +63,7 @@ def _flag(text: str) -> bool:
 
 
 # Name -> systemd's name, signature, and what reads the value.
-_TABLE: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+KNOWN: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     **{
         name: (name, "t", _weight)
         for name in ("CPUWeight", "StartupCPUWeight", "IOWeight", "StartupIOWeight")
@@ -87,9 +87,9 @@ def assignment(text: str) -> tuple[str, tuple[str, Any]]:
     name, equals, value = text.partition("=")
     if not equals:
         raise Failure(f"'{text}' is not NAME=VALUE", USAGE)
-    if name not in _TABLE:
-        raise Failure(f"'{name}' cannot be set, but {', '.join(sorted(_TABLE))}", USAGE)
-    theirs, signature, read = _TABLE[name]
+    if name not in KNOWN:
+        raise Failure(f"'{name}' cannot be set, but {', '.join(sorted(KNOWN))}", USAGE)
+    theirs, signature, read = KNOWN[name]
     try:
         return theirs, (signature, read(value))
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 import hirte
 from hirte.ctl.command_line import read
+from hirte.ctl.exits import MEANINGS
 from hirte.ctl.main import run
+from hirte.ctl.properties import KNOWN
 from hirte.ctl.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -253,6 +256,19 @@ def test_options_stand_anywhere(
 def test_every_verb_is_done_by_something(verb: object) -> None:
     module, function = verb.does.split(".")
     assert callable(getattr(importlib.import_module(f"hirte.ctl.{module}"), function))
+
+
+DOCUMENT = (ROOT / "docs" / "ctl.md").read_text()
+
+
+def test_the_documented_exit_codes() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", DOCUMENT, re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == MEANINGS
+
+
+def test_the_documented_properties() -> None:
+    listed = DOCUMENT[DOCUMENT.index("## Properties") :]
+    assert [name for name in KNOWN if not re.search(rf"\b{name}\b", listed)] == []
 
 
 # The process

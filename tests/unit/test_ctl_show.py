@@ -341,6 +341,13 @@ def test_no_answer(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "hirte ctl: no answer to ListNodes within 45 s\n")
 
 
+def test_an_interrupt(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    bus.ignore(ROOT, "ListNodes")
+    bus.to_come.append(KeyboardInterrupt())
+    assert ctl(bus, "status") == 130
+    assert capsys.readouterr() == ("", "hirte ctl: interrupted\n")
+
+
 def test_a_bus_that_goes_away(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(member: str) -> None:
         raise ConnectionResetError(104, "Reset by peer")
