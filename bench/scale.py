@@ -127,6 +127,7 @@ def _calls(fleets: Sequence[Ours], count: int, circumstances: str) -> Iterator[R
     """GetUnitProperty of one node after the other, the fleets taking turns."""
     floor: dict[int, list[float]] = {fleet.count: [] for fleet in fleets}
     ours: dict[int, list[float]] = {fleet.count: [] for fleet in fleets}
+    spent = dict.fromkeys(ours, 0.0)
     with contextlib.ExitStack() as ends:
         clients = [ends.enter_context(fleet.public()) for fleet in fleets]
         for turn in range(count // _TURN):
@@ -136,13 +137,22 @@ def _calls(fleets: Sequence[Ours], count: int, circumstances: str) -> Iterator[R
                 nodes = [(first + step * _STRIDE) % fleet.count for step in range(_TURN + 1)]
                 targets = [node_object(number) for number in nodes]
                 floor[fleet.count] += _ask_all(client, map(floor_object, targets))
+                before = cpu_seconds(fleet.manager)
                 ours[fleet.count] += _ask_all(client, iter(targets))
+                spent[fleet.count] += cpu_seconds(fleet.manager) - before
                 fleet.agents.ask("rest")
     for number, times in ours.items():
         figure = f"GetUnitProperty, {number} agents{circumstances}"
         yield difference(figure, floor[number], times, None)
     figure = f"  {MANY} agents (ours) against {FEW} (floor)"
     yield ratio(figure, ours[FEW], ours[MANY], 1.3)
+    few, many = ([spent[number] * 1e6 / _asked(count)] for number in (FEW, MANY))
+    yield absolute("  the same, the manager's time on a processor", many, None, "us", few)
+
+
+def _asked(count: int) -> int:
+    """Return how many calls are made for `count` that are timed."""
+    return count // _TURN * (_TURN + 1)
 
 
 def _ask_all(client: Client, targets: Iterator[Target]) -> list[float]:
