@@ -60,9 +60,8 @@ def test_who_is_one_too_many_is_refused(world, monkeypatch):
 
 
 def test_names_that_are_refused_are_not_remembered(world):
-    stranger = world.connect().open()
     for number in range(100):
-        stranger.register(f"node{number}")
+        world.connect().open().register(f"node{number}")
     assert counted(world) == {"unknown_node": 100}
     assert tuple(world.manager.counters.refusals) == REFUSALS
 
