@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hirte.ctl.exits import DONE, NOT_ACTIVE, OFFLINE, UNKNOWN
-from hirte.ctl.names import by_type, is_glob, matches
+from hirte.ctl.names import by_type, matches
 from hirte.ctl.query import tell_absent
-from hirte.ctl.targets import Targets, ask, ask_all, find_nodes, refuse
+from hirte.ctl.targets import Targets, ask, ask_all, configured_nodes, find_nodes, refuse
 from hirte.ctl.text import local_time, plain_ip
 
 TYPE_CHECKING = False
@@ -56,18 +56,9 @@ def nodes(request: Request) -> int:
 
 def _nodes(request: Request) -> list[NodeInfo]:
     """Return the nodes of the first word, by default all. Raises Failure."""
-    listed = {node.name: node for node in request.manager.list_nodes()}
     if not request.words:
-        return list(listed.values())
-    found = {}
-    for item in request.words[0].split(","):
-        fitting = [n for n in listed if (matches(item, n) if is_glob(item) else n == item)]
-        if not fitting:
-            from hirte.ctl.failures import unknown_node
-
-            raise unknown_node(item)
-        found.update({name: listed[name] for name in fitting})
-    return list(found.values())
+        return request.manager.list_nodes()
+    return configured_nodes(request, request.words[0])
 
 
 def _show_nodes(request: Request, nodes: list[NodeInfo]) -> None:

@@ -13,7 +13,7 @@ from hirte.client.events import (
 )
 from hirte.ctl.exits import DONE, UNREACHABLE, USAGE, Failure
 from hirte.ctl.names import is_glob, matches, unit_name
-from hirte.ctl.targets import find_nodes
+from hirte.ctl.targets import configured_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def monitor(request: Request) -> int:
     node_word = words[0] if words else _ALL
     wanted = [item for word in words[1:] for item in word.split(",") if item] or [_ALL]
     wanted = [item if is_glob(item) else unit_name(item) for item in wanted]
-    nodes = [_ALL] if node_word == _ALL else find_nodes(request, node_word)
+    nodes = [_ALL]
+    if node_word != _ALL:
+        # The manager would wait with us for a node that is not configured.
+        nodes = [node.name for node in configured_nodes(request, node_word)]
     # The manager knows names and `*`; the other globs are for us.
     units = [_ALL] if any(map(is_glob, wanted)) else wanted
     try:

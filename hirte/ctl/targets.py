@@ -6,7 +6,9 @@ Globs mean what there is: configured nodes, also those that are offline, and uni
 
 from __future__ import annotations
 
-from hirte.ctl.exits import DONE, UNKNOWN, Failure
+from hirte.client.errors import CallError, NotPermitted
+from hirte.ctl.exits import DONE, UNKNOWN
+from hirte.ctl.failures import failure, file_missing, unknown_node
 from hirte.ctl.names import by_type, is_glob, matches, unit_name
 
 TYPE_CHECKING = False
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hirte.client.errors import Error
+    from hirte.client.values import NodeInfo
     from hirte.ctl.request import Request
 
 # A bus keeps no more than 128 open calls for one client.
@@ -27,15 +30,31 @@ def find_nodes(request: Request, word: str) -> list[str]:
     Raises Failure when no node fits a glob.
     """
     found: dict[str, None] = {}
-    for item in filter(None, word.split(",")) if word else [word]:
-        if not is_glob(item):
+    for item in _items(word):
+        if is_glob(item):
+            found.update(dict.fromkeys(node.name for node in configured_nodes(request, item)))
+        else:
             found[item] = None
-            continue
-        fitting = [node.name for node in request.manager.list_nodes() if matches(item, node.name)]
-        if not fitting:
-            raise Failure(f"no node '{item}' is configured", UNKNOWN)
-        found.update(dict.fromkeys(fitting))
     return list(found)
+
+
+def configured_nodes(request: Request, word: str) -> list[NodeInfo]:
+    """Return what the manager tells of nodes, each once. Raises Failure also for a name."""
+    listed = {node.name: node for node in request.manager.list_nodes()}
+    found = {}
+    for item in _items(word):
+        fitting = [n for n in listed if (matches(item, n) if is_glob(item) else n == item)]
+        if not fitting:
+            raise unknown_node(item)
+        found.update({name: listed[name] for name in fitting})
+    return list(found.values())
+
+
+def _items(word: str) -> list[str]:
+    items = [item for item in word.split(",") if item]
+    if not items:
+        raise unknown_node(word)
+    return items
 
 
 class Targets:
@@ -88,8 +107,6 @@ def ask(
     A call is (node, unit, (method, arguments...)); what comes back is (node, unit, value, error).
     Raises ManagerAway, NotPermitted and Timeout, which would be the same for every call.
     """
-    from hirte.client.errors import CallError, NotPermitted
-
     for start in range(0, len(calls), CALLS_AT_ONCE):
         some = calls[start : start + CALLS_AT_ONCE]
         replies = [request.manager.node(node).begin(*call) for node, _, call in some]
@@ -106,8 +123,6 @@ def ask(
 
 def refuse(request: Request, error: Error, unit: str = "") -> int:
     """Complain about an error; return its exit code."""
-    from hirte.ctl.failures import failure, file_missing
-
     failed = file_missing(error, unit) or failure(error)
     request.complain(str(failed))
     return failed.code

@@ -18,7 +18,7 @@ from hirte.client.events import (
 from hirte.ctl.exits import DONE
 from hirte.ctl.failures import failure
 from hirte.ctl.request import flush
-from hirte.ctl.targets import Targets
+from hirte.ctl.targets import Targets, configured_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def _listen(request: Request) -> Source[Any]:
         # What is so already is drawn first.
         _drain(source)
         return source
+    # Nothing would ever be told of a node that is not configured.
+    configured_nodes(request, request.words[0])
     targets = Targets(request, request.words[0], request.words[1:])
     monitor = request.manager.create_monitor()
     for node, units in targets.by_node().items():

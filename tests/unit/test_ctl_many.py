@@ -64,6 +64,8 @@ def test_what_lists_and_globs_mean(
     ("words", "complaint"),
     [
         (["x*", "a"], "no node 'x*' is configured"),
+        (["", "a"], "no node '' is configured"),
+        ([",", "a"], "no node ',' is configured"),
         (["n1", "x*"], "n1: no unit 'x*' is loaded"),
     ],
 )

@@ -81,6 +81,13 @@ def test_what_a_monitor_subscribes_to(bus: FakeBus) -> None:
     assert subscribed(bus) == [("node1", units), ("node2", units)]
 
 
+@pytest.mark.parametrize("node", ["node9", "x*", "node1,node9"])
+def test_nothing_to_monitor(bus: FakeBus, capsys: pytest.CaptureFixture[str], node: str) -> None:
+    assert ctl(bus, "monitor", node) == 4
+    assert "is configured\n" in capsys.readouterr().err
+    assert subscribed(bus) == []
+
+
 def test_the_manager_of_a_monitor_goes_away(
     bus: FakeBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +157,11 @@ def test_watch_units(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert ctl(bus, "status", "node1", "a", "-w", "--no-legend") == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_watch_units_of_no_node(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(bus, "status", "node9", "a", "-w") == 4
+    assert capsys.readouterr() == ("", "hirte ctl: no node 'node9' is configured\n")
 
 
 def test_watch_outlives_the_manager(
