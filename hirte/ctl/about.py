@@ -60,7 +60,7 @@ def overview(program: str) -> str:
     from hirte.ctl.options import COMMON
     from hirte.ctl.verbs import VERBS
 
-    lines = [f"usage: {program} COMMAND [WORD...] [OPTION...]", "", "commands:"]
+    lines = [f"usage: {program} [COMMAND [WORD...]] [OPTION...]", "", "commands:"]
     lines += _columns([(" ".join([verb.name, *verb.words]), verb.help) for verb in VERBS.values()])
     known = {option.name: option for verb in VERBS.values() for option in verb.options}
     lines += ["", "options:", *_options([*known.values(), *COMMON])]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from hirte.ctl.about import unknown, usage
 from hirte.ctl.exits import USAGE, Failure
 from hirte.ctl.options import ALL_NODES, COMMON, HELP, VERSION
-from hirte.ctl.verbs import VERBS
+from hirte.ctl.verbs import DEFAULT, VERBS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
     if HELP.name in options:
         return VERBS["help"], words[:1], {}
     if not words:
-        raise Failure(f"no command given; `{program} help` lists the commands", USAGE)
+        words = [DEFAULT.name]
     verb = VERBS.get(words[0])
     if verb is None:
         raise Failure(unknown(program, words[0]), USAGE)

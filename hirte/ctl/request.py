@@ -9,7 +9,7 @@ from hirte.ctl.text import plain_table, printable, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Callable
 
     from hirte.client.manager import Manager
@@ -79,8 +79,7 @@ class Request:
     def show(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; as JSON an array of objects with the titles for names."""
         if self.is_json:
-            keys = [title.lower().replace(" ", "_") for title in titles]
-            self.dump([dict(zip(keys, row)) for row in rows])
+            self.dump(objects(titles, rows))
             return
         heads = () if self.has("no-legend") else (titles,)
         print((plain_table if self.has("plain") else table)(heads, rows), end="")
@@ -91,6 +90,12 @@ class Request:
 
         print(json.dumps(value, default=_as_json))
         flush()
+
+
+def objects(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[dict[str, str]]:
+    """Return the rows of a table as programs read them."""
+    keys = [title.lower().replace(" ", "_") for title in titles]
+    return [dict(zip(keys, row)) for row in rows]
 
 
 def _as_json(value: Any) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from hirte.ctl.exits import DONE, NOT_ACTIVE, OFFLINE, UNKNOWN
 from hirte.ctl.names import by_type, matches
 from hirte.ctl.query import tell_absent
+from hirte.ctl.request import objects
 from hirte.ctl.targets import Targets, ask, ask_all, configured_nodes, find_nodes, refuse
 from hirte.ctl.text import local_time, plain_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hirte.client.manager import Manager
     from hirte.client.values import NodeInfo
     from hirte.ctl.request import Request
@@ -27,7 +30,8 @@ _DETAILS = {
     "ENABLED": "UnitFileState",
 }
 # What `systemctl status` calls not running.
-_DEAD = ("inactive", "failed")
+_FAILED = "failed"
+_DEAD = ("inactive", _FAILED)
 
 
 def status(request: Request) -> int:
@@ -48,6 +52,36 @@ def _status(request: Request) -> int:
     return DONE if all_there else OFFLINE
 
 
+def fleet(request: Request) -> int:
+    """Show all nodes, and the units that failed on those that are online."""
+    listed = request.manager.list_nodes()
+    calls = [(node.name, "", ("ListUnits",)) for node in listed if node.is_online]
+    code = DONE
+    failed = []
+    for node, _, units, error in ask(request, calls):
+        if error is None:
+            failed += [
+                (node, unit.name, unit.load, unit.active, unit.sub)
+                for unit in sorted(units, key=lambda unit: by_type(unit.name))
+                if unit.active == _FAILED
+            ]
+        else:
+            code = max(code, refuse(request, error))
+    if request.is_json:
+        request.dump(
+            {
+                "nodes": objects(_NODE_TITLES, _node_rows(request, listed)),
+                "failed_units": objects(_UNIT_TITLES, failed),
+            }
+        )
+        return code
+    _show_nodes(request, listed)
+    if failed:
+        request.say("")
+        request.show(_UNIT_TITLES, failed)
+    return code
+
+
 def nodes(request: Request) -> int:
     """List nodes."""
     _show_nodes(request, _nodes(request))
@@ -62,11 +96,14 @@ def _nodes(request: Request) -> list[NodeInfo]:
 
 
 def _show_nodes(request: Request, nodes: list[NodeInfo]) -> None:
+    request.show(_NODE_TITLES, _node_rows(request, nodes))
+
+
+def _node_rows(request: Request, nodes: list[NodeInfo]) -> list[Sequence[str]]:
     manager = request.manager
-    rows = [
+    return [
         (node.name, node.status, plain_ip(node.ip), _last_seen(manager, node)) for node in nodes
     ]
-    request.show(_NODE_TITLES, rows)
 
 
 def _last_seen(manager: Manager, node: NodeInfo) -> str:

@@ -62,6 +62,14 @@ _ASK = (options.ALL_NODES, options.QUIET, options.OUTPUT)
 
 _ROWS = (
     Verb(
+        "fleet",
+        "",
+        "show all nodes and failed units, as without a command",
+        "show.fleet",
+        "fleet",
+        options.TABLE,
+    ),
+    Verb(
         "status",
         "[NODE] [UNIT...]",
         "show all nodes, nodes, or units of nodes",
@@ -265,3 +273,5 @@ _ROWS = (
     Verb("help", "[COMMAND]", "explain a command, or all commands", "about.help", "help start"),
 )
 VERBS = {row.name: row for row in _ROWS}
+# What is meant when none is said.
+DEFAULT = VERBS["fleet"]

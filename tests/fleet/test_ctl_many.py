@@ -230,6 +230,20 @@ def test_unit_files_and_nodes(one: Node) -> None:
     ]
 
 
+def test_the_fleet(one: Node) -> None:
+    ctl(one, "start node2 bad")
+    nodes, failed = answer(one, "").split("\n\n")
+    assert [line.split()[:2] for line in nodes.splitlines()[1:]] == [
+        ["node1", "online"],
+        ["node2", "online"],
+        ["node3", "online"],
+    ]
+    row = ["node2", "bad.service", "loaded", "failed", "failed"]
+    assert row in [line.split() for line in failed.splitlines()]
+    answer(one, "reset-failed node2 bad")
+    assert row not in [line.split() for line in answer(one, "fleet").splitlines()]
+
+
 # What happens
 
 

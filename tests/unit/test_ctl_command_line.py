@@ -37,9 +37,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 OVERVIEW = """\
-usage: hirte ctl COMMAND [WORD...] [OPTION...]
+usage: hirte ctl [COMMAND [WORD...]] [OPTION...]
 
 commands:
+  fleet                                 show all nodes and failed units, as without a command
   status [NODE] [UNIT...]               show all nodes, nodes, or units of nodes
   nodes [NODE]                          list all nodes, or those that NODE means
   list-units [NODE]                     list loaded units, by default of all nodes online
@@ -69,10 +70,10 @@ commands:
   help [COMMAND]                        explain a command, or all commands
 
 options:
-  -w, --watch          show it again whenever it changes, until interrupted
   -o, --output FORMAT  how to answer: text, or json for programs
   --no-legend          leave out the line of titles
   --plain              put one tab between columns, and do not align them
+  -w, --watch          show it again whenever it changes, until interrupted
   --all-nodes          mean all nodes; the word NODE is left out
   --filter GLOB        only units of this name; * is any text, ? any one character
   --wait-active        wait until the unit is active; fail if it will not be
@@ -149,8 +150,7 @@ def test_every_example_is_what_its_verb_takes(verb: object) -> None:
 @pytest.mark.parametrize(
     ("argv", "complaint"),
     [
-        ([], "no command given; `hirte ctl help` lists the commands"),
-        (["--"], "no command given; `hirte ctl help` lists the commands"),
+        (["--filter", "x"], "fleet has no option --filter; usage: hirte ctl fleet [OPTION...]"),
         (["frob"], "unknown command 'frob'; `hirte ctl help` lists the commands"),
         (["help", "frob"], "unknown command 'frob'; `hirte ctl help` lists the commands"),
         (["fr\nob"], "unknown command 'fr\\nob'; `hirte ctl help` lists the commands"),
@@ -225,6 +225,9 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], compla
 @pytest.mark.parametrize(
     ("argv", "name", "words", "options"),
     [
+        ([], "fleet", [], {}),
+        (["--"], "fleet", [], {}),
+        (["-o", "json"], "fleet", [], {"output": "json"}),
         (["status"], "status", [], {}),
         (["status", "n", "a", "b", "c"], "status", ["n", "a", "b", "c"], {}),
         (["list-units", "n", "--filter", "x"], "list-units", ["n"], {"filter": "x"}),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.ctl_fake import ERROR, NAME, ROOT, FakeBus, ctl, node_path
+from tests.unit.ctl_fake import ERROR, NAME, ROOT, FakeBus, ctl, node_path, unit
 
 NODE1 = node_path("node1")
 
@@ -170,3 +170,36 @@ def test_status_of_nodes_by_glob(bus: FakeBus, capsys: pytest.CaptureFixture[str
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert ctl(bus, "status", "x*") == 4
     assert capsys.readouterr() == ("", "hirte ctl: no node 'x*' is configured\n")
+
+
+# Without a command
+
+
+def test_the_fleet(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = [unit("b.service", "failed", "failed"), unit("a.service"), unit("c.mount", "failed")]
+    bus.answer(NODE1, "ListUnits", "a(ssssssouso)", listed)
+    assert ctl(bus) == 0
+    nodes = (
+        "NODE   STATE    IP        LAST SEEN\n"
+        "node1  online   10.0.0.1  now\n"
+        "n2     offline  -         never\n"
+    )
+    assert capsys.readouterr() == (
+        f"{nodes}\n"
+        "NODE   UNIT       LOAD    ACTIVE  SUB\n"
+        "node1  c.mount    loaded  failed  running\n"
+        "node1  b.service  loaded  failed  failed\n",
+        "",
+    )
+    assert ctl(bus, "-o", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [node["node"] for node in told["nodes"]] == ["node1", "n2"]
+    assert told["failed_units"][0] == {
+        "node": "node1", "unit": "c.mount", "load": "loaded", "active": "failed", "sub": "running",
+    }  # fmt: skip
+    bus.answer(NODE1, "ListUnits", "a(ssssssouso)", [])
+    assert ctl(bus, "fleet") == 0
+    assert capsys.readouterr() == (nodes, "")
+    bus.refuse(NODE1, "ListUnits", ERROR + "NoReply", "timed out")
+    assert ctl(bus) == 1
+    assert capsys.readouterr() == (nodes, "hirte ctl: node1: timed out\n")
