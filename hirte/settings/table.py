@@ -124,7 +124,8 @@ class NodeSettings(Section):
         "SELinux type that the node's process must have to register; Unix sockets only",
     )
     allow_dependencies_on = Words(
-        "AllowDependenciesOn", "nodes on whose units this node's units may depend"
+        "AllowDependenciesOn",
+        "nodes on whose units this node's units may depend; has no effect yet",
     )
 
 
@@ -249,7 +250,8 @@ class AgentSettings(Settings):
     )
     heartbeat_interval = Number(
         "HeartbeatInterval",
-        "milliseconds between heartbeats, and between attempts to connect; 0 or less: none",
+        "milliseconds between heartbeats, and between attempts to connect; 0 or less: no "
+        "heartbeats, attempts every 2000",
         default="2000",
         flags=("-i", "--interval"),
         metavar="MS",
