@@ -95,7 +95,8 @@ ROWS = {
     "Node.SetLogLevel": "The log level of the node's agent, until it ends. Error: `InvalidArgs`.",
     "Node.Name": "The node's name, as it is configured.",
     "Node.Status": "`online` or `offline`.",
-    "Node.PeerIp": "The IP address of the agent; empty when offline or on a Unix socket.",
+    "Node.PeerIp": "The IP address of the agent, IPv4 as `::ffff:192.0.2.7`; empty when offline or "
+    "on a Unix socket.",
     "Node.LastSeenTimestamp": "When the agent registered or sent its last heartbeat, in "
     "microseconds since 1970; 0 for never.",
     "Node.LastSeenTimestampMonotonic": "The same on the manager's monotonic clock.",
