@@ -23,6 +23,8 @@ def main(node: str, unit: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: monitor_unit.py NODE UNIT")
     try:
         main(*sys.argv[1:])
     except KeyboardInterrupt:

@@ -21,4 +21,6 @@ def main(node: str, unit: str, weight: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: set_property.py NODE UNIT WEIGHT")
     main(*sys.argv[1:])

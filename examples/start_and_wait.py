@@ -24,4 +24,6 @@ def main(node: str, unit: str) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: start_and_wait.py NODE UNIT")
     sys.exit(main(*sys.argv[1:]))
