@@ -224,7 +224,7 @@ _ROWS = (
     Verb(
         "set-property",
         "NODE UNIT NAME=VALUE...",
-        "set properties of a unit, while it runs",
+        "set properties of a unit, at once and for good",
         "change.set_property",
         "set-property node1 nginx.service CPUWeight=50 MemoryMax=2G",
         (options.RUNTIME, *options.CHANGE),

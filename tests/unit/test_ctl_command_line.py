@@ -60,7 +60,7 @@ commands:
   get-default NODE                      tell the target that nodes boot into
   set-default NODE TARGET               set the target that nodes boot into
   show NODE UNIT...                     print properties of units
-  set-property NODE UNIT NAME=VALUE...  set properties of a unit, while it runs
+  set-property NODE UNIT NAME=VALUE...  set properties of a unit, at once and for good
   daemon-reload NODE                    let systemd on nodes read its unit files again
   reset-failed [NODE] [UNIT...]         forget that units have failed, by default all
   monitor [NODE] [UNIT...]              print what happens to units, until interrupted
