@@ -207,10 +207,11 @@ class _Loader:
             if name and (node.allowed or name in settings.allowed_node_names):
                 found[name] = node
             elif node.sources["allowed"] == DEFAULT_SOURCE:
-                place = next(iter(self.nodes[name].values()))[1]
+                # Without a known option there is no place: each unknown one has told its own.
+                places = [place for _, place in self.nodes[name].values()]
                 settings.warnings.append(
-                    f"{place}: [{NODE_SECTION}{name}] is ignored: the node is neither in "
-                    f"AllowedNodeNames nor has Allowed=true"
+                    f"{''.join(f'{place}: ' for place in places[:1])}[{NODE_SECTION}{name}] is "
+                    "ignored: the node is neither in AllowedNodeNames nor has Allowed=true"
                 )
         return tuple(found.values())
 

@@ -433,6 +433,15 @@ def test_a_node_section_that_allows_nothing_is_warned_of():
     ]
 
 
+def test_a_node_section_of_nothing_but_a_typing_error_is_warned_of():
+    settings = admin("[hirte]\nAllowedNodeNames=a\n[node b]\nAlowed=yes\n")
+    assert [node.name for node in settings.nodes] == ["a"]
+    assert settings.warnings == [
+        f"{ADMIN}:4: unknown option 'Alowed' in [node b], did you mean Allowed?",
+        "[node b] is ignored: the node is neither in AllowedNodeNames nor has Allowed=true",
+    ]
+
+
 def test_node_names_keep_their_blanks_and_are_not_empty():
     settings = admin("[node  a b ]\nAllowed=y\n[node ]\nAllowed=y")
     assert [node.name for node in settings.nodes] == [" a b "]
