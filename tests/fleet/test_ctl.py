@@ -155,7 +155,7 @@ def test_version_and_help(one: Node) -> None:
     assert ctl(one, "version") == (0, f"hirte ctl version {hirte.__version__}\n", "")
     code, out, err = ctl(one, "help")
     assert (code, err) == (0, "")
-    assert out.startswith("usage: hirte ctl COMMAND")
+    assert out.startswith("usage: hirte ctl [COMMAND [WORD...]] [OPTION...]\n")
 
 
 # What it does

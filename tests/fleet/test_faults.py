@@ -169,7 +169,9 @@ def test_the_manager_comes_back(three: Fleet, verb: str) -> None:
         caller.forget()
         one.systemctl(*verb.split(), MANAGER_UNIT)
         caller.changed(caller.path(""), "Status", "up")
-        told = caller.events()
+        # node1's agent is on the same bus, and nobody orders what it says and the manager.
+        of_the_agent = ("PropertiesChanged", caller.path(""), {"Status": "offline"})
+        told = [event for event in caller.events() if event != of_the_agent]
         if verb == "restart":
             number = int(old.rpartition("/")[2])
             assert told[0] == (
