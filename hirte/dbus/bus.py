@@ -1,7 +1,7 @@
 """A client of a message bus: Hello, well-known names, matches, and who a caller is.
 
-The same object lives through the bus going away: its owner attaches a new connection, and
-everything that was asked of the bus is asked again.
+A :class:`Bus` is as old as its connection. When the bus goes away, what was asked of it is gone
+too; the owner makes a new one for the next connection and asks again.
 """
 
 from __future__ import annotations
