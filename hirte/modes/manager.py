@@ -117,7 +117,9 @@ class _Process:
         if stream.peer_uid() not in (0, os.getuid()):
             stream.close()
             return
-        self._manager.welcome(self._connection(stream, unix))
+        connection = self._connection(stream, unix)
+        stream.start(connection)
+        self._manager.welcome(connection)
 
     def _connection(self, stream: Stream, unix: bool) -> Connection:
         connection = Connection(
@@ -127,11 +129,12 @@ class _Process:
             stream.peer_ip or "a local peer",
         )
         connection.attach(stream)
-        stream.start(connection)
         return connection
 
     def _accept(self, stream: Stream, unix: bool) -> None:
-        self._manager.accept(self._connection(stream, unix))
+        connection = self._connection(stream, unix)
+        stream.start(connection, is_patient=True)
+        self._manager.accept(connection)
 
     def _stop(self) -> None:
         for listener in self._listeners:

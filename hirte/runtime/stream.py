@@ -109,10 +109,12 @@ class Stream:
         self._open = True
         self._finishing = False
 
-    def start(self, receiver: Receiver) -> None:
-        """Begin to read; everything goes to `receiver`."""
+    def start(self, receiver: Receiver, is_patient: bool = False) -> None:
+        """Begin to read; everything goes to `receiver`. One of many that mostly tell what leads to
+        nothing `is_patient`, see `loop.py`.
+        """
         self._receiver = receiver
-        self._loop.add_reader(self._fd, self._readable)
+        self._loop.add_reader(self._fd, self._readable, is_patient)
 
     def write(self, data: bytes) -> None:
         """Queue bytes for the end of this turn."""

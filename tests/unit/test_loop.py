@@ -190,6 +190,140 @@ def test_the_clock_counts_time_in_suspend(loop):
     assert abs(loop.realtime_us() / 1e6 - time.time()) < 5
 
 
+# Those that can wait
+
+
+class Crowd:
+    """Many patient readers, here one, beside a prompt one, on a clock that stands still."""
+
+    def __init__(self, loop, monkeypatch):
+        self.now = 100.0
+        self.served = []
+        self.loop = loop
+        monkeypatch.setattr(loop, "now", lambda: self.now)
+        self.ends = [socket.socketpair() for _ in range(2)]
+        for (ours, _), is_patient in zip(self.ends, (True, False)):
+            ours.setblocking(False)
+            loop.add_reader(ours.fileno(), lambda ours=ours: self._serve(ours), is_patient)
+
+    def _serve(self, ours):
+        self.served.append(ours.recv(100).decode())
+        if self.served[-1].startswith("call"):
+            # What matters leads to something that is sent.
+            self.loop.at_turn_end(lambda: None)
+
+    def patient_says(self, text):
+        self.ends[0][1].send(text.encode())
+
+    def prompt_says(self, text):
+        self.ends[1][1].send(text.encode())
+
+    def turn(self):
+        """What one turn serves that does not wait for anything."""
+        before = len(self.served)
+        timer = self.loop.call_later(0, lambda: None)
+        self.loop.turn()
+        timer.cancel()
+        return self.served[before:]
+
+    def beat_until_rest(self):
+        """Let the patient one tell what leads to nothing, for so long that it rests."""
+        for _ in range(2):
+            self.now += module.CALM
+            self.patient_says("beat")
+            self.turn()
+        self.now += module.REST
+        self.patient_says("beat")
+        assert self.turn() == ["beat"]
+
+
+@pytest.fixture
+def crowd(loop, monkeypatch):
+    crowd = Crowd(loop, monkeypatch)
+    yield crowd
+    for ours, theirs in crowd.ends:
+        loop.remove_reader(ours.fileno())
+        ours.close()
+        theirs.close()
+
+
+def test_heartbeats_that_pour_in_are_served_together(crowd):
+    crowd.beat_until_rest()
+    for _ in range(3):
+        crowd.patient_says("beat")
+        crowd.now += module.REST / 4
+        assert crowd.turn() == []
+    assert crowd.loop._patience() == pytest.approx(module.REST / 4)
+    crowd.now += module.REST
+    assert crowd.turn() == []
+    assert crowd.turn() == ["beatbeatbeat"]
+
+
+def test_one_heartbeat_now_and_then_is_served_at_once(crowd):
+    for _ in range(10):
+        crowd.now += 2 * module.REST + module.CALM
+        crowd.patient_says("beat")
+        assert crowd.turn() == ["beat"]
+
+
+def test_the_prompt_are_served_while_the_patient_rest(crowd):
+    crowd.beat_until_rest()
+    crowd.patient_says("beat")
+    crowd.prompt_says("nothing of consequence")
+    assert crowd.turn() == ["nothing of consequence"]
+    assert crowd.turn() == []
+
+
+def test_who_asks_ends_the_rest_for_a_while(crowd):
+    crowd.beat_until_rest()
+    crowd.patient_says("beat")
+    crowd.prompt_says("call")
+    assert crowd.turn() == ["call"]
+    assert crowd.turn() == ["beat"]
+    for _ in range(5):
+        crowd.now += module.CALM / 6
+        crowd.patient_says("beat")
+        assert crowd.turn() == ["beat"]
+
+
+def test_what_matters_is_served_at_once_after_what_mattered(crowd):
+    crowd.beat_until_rest()
+    crowd.patient_says("call: the unit has stopped")
+    assert crowd.turn() == []
+    crowd.now += module.REST
+    assert crowd.turn() == []
+    assert crowd.turn() == ["call: the unit has stopped"]
+    crowd.patient_says("call: it has started")
+    assert crowd.turn() == ["call: it has started"]
+
+
+def test_where_nobody_is_patient_nobody_waits(loop, pair, monkeypatch):
+    ours, theirs = pair
+    now = [100.0]
+    monkeypatch.setattr(loop, "now", lambda: now[0])
+    calls = []
+    loop.add_reader(ours.fileno(), lambda: calls.append(ours.recv(1)))
+    for _ in range(20):
+        now[0] += module.REST
+        theirs.send(b"x")
+        loop.turn()
+        assert loop._patience() is None
+    assert len(calls) == 20
+
+
+def test_a_patient_one_that_leaves_is_forgotten(loop, pair):
+    fd = pair[0].fileno()
+    loop.add_reader(fd, lambda: None, True)
+    loop.add_writer(fd, lambda: None)
+    loop.remove_reader(fd)
+    loop.remove_writer(fd)
+    # Whoever gets its number next is none.
+    loop.add_reader(fd, lambda: None)
+    assert fd in loop._prompt.get_map()
+    loop.remove_reader(fd)
+    assert fd not in loop._prompt.get_map()
+
+
 # The end of a turn
 
 
