@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import signal
@@ -12,7 +13,9 @@ import time
 from bench import burst, calls, process
 from bench.client import CallFailed
 from bench.result import Row, table
-from bench.setup import Setup
+from bench.scalesetup import Helper
+from bench.setup import FILL, NAMES, Setup, bus_path
+from bench.watching import MONITORS
 from tests.bed import BedError, Fleet
 
 TYPE_CHECKING = False
@@ -35,6 +38,14 @@ MEASUREMENTS: dict[str, Measurement] = {
     "ctl": process.ctl,
 }
 
+# What the monitors of --monitors watch: a node, and its units.
+WATCHED = {
+    "others": (NAMES[1], *(FILL.format(number) for number in range(MONITORS))),
+    "all": ("*", "*"),
+}
+# Those that restart the manager, with which monitors end.
+RESTARTING = ("memory", "start")
+
 EXIT_INTERRUPTED = 130
 
 
@@ -42,6 +53,12 @@ def main() -> int:
     """Measure what the command line names; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples: only a first look")
+    parser.add_argument(
+        "--monitors",
+        choices=WATCHED,
+        help=f"leave out {' and '.join(RESTARTING)}; measure with {MONITORS} monitors open, each on"
+        " a unit that is not driven, or each on all units of all nodes",
+    )
     parser.add_argument("row", nargs="*", help=f"of {', '.join(MEASUREMENTS)}; default: all")
     options = parser.parse_args()
     unknown = [name for name in options.row if name not in MEASUREMENTS]
@@ -50,7 +67,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     try:
-        rows = list(_measure(options.row or list(MEASUREMENTS), options.quick))
+        names = options.row or list(MEASUREMENTS)
+        rows = list(_measure(names, options.quick, options.monitors))
     except BedError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -60,12 +78,15 @@ def main() -> int:
     return 0
 
 
-def _measure(names: list[str], quick: bool) -> Iterator[Row]:
+def _measure(names: list[str], quick: bool, monitors: str | None) -> Iterator[Row]:
     print(f"{platform.release()}, {os.cpu_count()} CPUs, {_load()} before", flush=True)
-    with Fleet() as fleet:
+    with Fleet() as fleet, contextlib.ExitStack() as ends:
         measured = Setup(fleet)
+        if monitors:
+            command = [sys.executable, "-m", "bench.watching", bus_path(measured.one)]
+            Helper(ends, [*command, *WATCHED[monitors]]).listen()
         for name, measurement in MEASUREMENTS.items():
-            if name not in names:
+            if name not in names or (monitors and name in RESTARTING):
                 continue
             begin = time.monotonic()
             try:

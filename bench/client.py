@@ -89,6 +89,15 @@ class Client:
             encode(signature, values), target.destination,
         )  # fmt: skip
 
+    def fileno(self) -> int:
+        """Return the descriptor of the connection, for select."""
+        return self._socket.fileno()
+
+    def drop(self, size: int) -> None:
+        """Read and forget up to `size` bytes of what has come."""
+        if not self._socket.recv(size):
+            raise CallFailed("the connection was closed")
+
     def match(self, rule: str) -> None:
         """Subscribe to signals on a bus."""
         self.ask(self.prepare(Target(DRIVER_PATH, DRIVER, DRIVER), "AddMatch", "s", rule))

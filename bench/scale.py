@@ -20,8 +20,7 @@ from bench.client import CallFailed, Client, Target
 from bench.proc import cpu_seconds, private_megabytes
 from bench.result import Row, absolute, difference, ratio, table
 from bench.scalesetup import MANAGER, Ours, Sink, floor_object, node_object
-from hirte.wire.message import parse
-from tests.bed.product import NAME
+from bench.watching import MONITORS, open_monitors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 FEW, SOME, MANY = 10, 100, 1000
 COUNTS = (FEW, SOME, MANY)
-MONITORS = 20
 # How often in a row before it is the next one's turn.
 _TURN = 10
 # Walks over all nodes of a fleet in an order that no cache likes; prime to all COUNTS.
@@ -76,7 +74,7 @@ def _measure(quick: bool) -> Iterator[Row]:
         yield from _calls(fleets, 50 if quick else 400, "")
         yield from _lists(many, 20 if quick else 100)
         for fleet in fleets:
-            _open_monitors(fleet, ends.enter_context(fleet.public()))
+            _watch(fleet, ends.enter_context(fleet.public()))
         yield from _calls(fleets, 50 if quick else 400, f", {MONITORS} monitors")
 
 
@@ -189,20 +187,13 @@ def _alternate(
     return [first for first, _ in pairs], [second for _, second in pairs]
 
 
-def _open_monitors(fleet: Ours, client: Client) -> None:
+def _watch(fleet: Ours, client: Client) -> None:
     """Let `client` watch everything MONITORS times, and wait for what it is told at first."""
-    for _ in range(MONITORS):
-        answer = client.ask(client.prepare(MANAGER, "CreateMonitor"))
-        client.ask(client.prepare(_monitor(answer), "Subscribe", "ss", "*", "*"))
+    open_monitors(client, MONITORS, "*", ["*"])
     # Each agent says once that all is watched. The manager has told all monitors of that when it
     # answers, and the bus keeps the order.
     time.sleep(_SETTLE_SECONDS)
     client.ask(client.prepare(MANAGER, "ListNodes"))
-
-
-def _monitor(answer: bytes) -> Target:
-    (path,) = parse(answer, 0, len(answer)).values()
-    return Target(path, NAME + ".Monitor", NAME)
 
 
 def _milliseconds(seconds: Sequence[float]) -> list[float]:

@@ -47,6 +47,7 @@ RemainAfterExit=yes
 ExecStart=/bin/true
 """
 _FILL_TARGET = "bench-fill.target"
+FILL = "bench-fill-{:03}.service"
 # Wanted by an active target, so systemd keeps it loaded; never run, so it stays inactive.
 _FILL = """\
 [Unit]
@@ -149,7 +150,7 @@ def cpu_seconds(node: Node, pid: int) -> float:
 def _fill(node: Node) -> None:
     loaded = node.systemctl("list-units", "--all", "--no-legend", "--plain").stdout.count("\n")
     # One of those that are missing is the target.
-    names = [f"bench-fill-{number:03}.service" for number in range(UNITS - loaded - 1)]
+    names = [FILL.format(number) for number in range(UNITS - loaded - 1)]
     texts = {name: _FILL.format(number=number) for number, name in enumerate(names)}
     node.units({**texts, _FILL_TARGET: f"[Unit]\nWants={' '.join(names)}\n"})
     node.systemctl("start", _FILL_TARGET)
