@@ -42,7 +42,13 @@ class _Process:
         self._listeners: list[Listener] = []
         self._presence = Presence(
             lambda done: Dial(
-                self._daemon.loop, log, system_bus(os.environ), done, "the system bus", trusted=True
+                self._daemon.loop,
+                log,
+                system_bus(os.environ),
+                done,
+                "the system bus",
+                trusted=True,
+                is_outlet=True,
             ),
             [dialect.bus_name for dialect in CHOICES[settings.bus_names]],
             self._daemon.loop,

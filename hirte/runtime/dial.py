@@ -55,6 +55,7 @@ class Dial:
         name: str,
         trusted: bool = False,
         options: TcpOptions | None = None,
+        is_outlet: bool = False,
     ) -> None:
         self._loop = loop
         self._log = log
@@ -62,6 +63,7 @@ class Dial:
         self._name = name
         self._trusted = trusted
         self._options = options
+        self._is_outlet = is_outlet
         self._left: list[Address] = []
         self._error = ""
         self._give_up: Callable[[], None] | None = None
@@ -114,5 +116,5 @@ class Dial:
     def _talk(self, stream: Stream) -> Connection:
         connection = Connection(Client(), self._loop, self._log, self._name, self._trusted)
         connection.attach(stream)
-        stream.start(connection)
+        stream.start(connection, is_outlet=self._is_outlet)
         return connection

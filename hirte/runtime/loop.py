@@ -60,6 +60,7 @@ class Loop:
         # Those of the same descriptors that are never kept waiting.
         self._prompt = selectors.DefaultSelector()
         self._patient: set[int] = set()
+        self._are_held = False
         self._rest_until = 0.0
         self._idle_at = self._busy_at = 0.0
         self._handlers: dict[int, dict[int, Callback]] = {}
@@ -128,6 +129,14 @@ class Loop:
         """Forget the writer of `fd`; harmless when there is none."""
         self._unwatch(fd, WRITE)
 
+    def hold(self) -> None:
+        """Do not call the patient's readers until :meth:`release`, whatever they have to say."""
+        self._are_held = True
+
+    def release(self) -> None:
+        """Call the patient's readers again."""
+        self._are_held = False
+
     def _watch(self, fd: int, event: int, callback: Callback) -> None:
         handlers = self._handlers.setdefault(fd, {})
         known = bool(handlers)
@@ -191,9 +200,11 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for whatever comes next and serve all of it."""
-        selector = self._prompt if self._rest_until else self._selector
-        ready = selector.select(self._patience())
+        waiting = self._rest_until or self._are_held
+        ready = (self._prompt if waiting else self._selector).select(self._patience())
         for key, events in ready:
+            if self._are_held and key.fd in self._patient:
+                continue
             # A callback may have closed what another one of this turn was about.
             for event in (READ, WRITE):
                 callback = key.data.get(event)

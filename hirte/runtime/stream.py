@@ -2,7 +2,8 @@
 
 Rules of this file:
 - Writes are collected and sent at the end of the loop's turn. What the kernel does not take waits
-  in memory, up to a limit; a peer that does not read loses its connection, not our memory.
+  in memory, up to a limit; a peer that does not read loses its connection, not our memory. The
+  one that is an outlet (`outlet.py`) has no such limit: others are kept from filling it.
 - A stream tells its end exactly once, with a reason.
 """
 
@@ -13,6 +14,7 @@ import errno
 import os
 import struct
 
+from hirte.runtime.outlet import Outlet
 from hirte.wire.address import Address
 
 TYPE_CHECKING = False
@@ -34,6 +36,7 @@ _READ_BYTES = 1 << 16
 # Waiting output of one peer. ListUnits of 100 nodes with 300 units is 6 MiB; nobody who reads at
 # all ever gets there.
 QUEUE_BYTES = 1 << 26
+_UNREAD = "the peer does not read what it is sent"
 # A connection attempt ends here even if the network swallows everything: the reference's agent
 # gives up after one heartbeat interval, kernels only after minutes.
 CONNECT_TIMEOUT = 20.0
@@ -100,6 +103,7 @@ class Stream:
         self._socket = sock
         self._fd = sock.fileno()
         self._receiver: Receiver | None = None
+        self._outlet: Outlet | None = None
         # What is being sent, what comes after it, and the bytes of both.
         self._front: memoryview | bytes = b""
         self._queue: list[bytes] = []
@@ -109,11 +113,17 @@ class Stream:
         self._open = True
         self._finishing = False
 
-    def start(self, receiver: Receiver, is_patient: bool = False) -> None:
-        """Begin to read; everything goes to `receiver`. One of many that mostly tell what leads to
-        nothing `is_patient`, see `loop.py`.
+    def start(
+        self, receiver: Receiver, *, is_patient: bool = False, is_outlet: bool = False
+    ) -> None:
+        """Begin to read; everything goes to `receiver`.
+
+        One of many that mostly tell what leads to nothing `is_patient`, see `loop.py`; what the
+        patient tell leaves mostly by that which `is_outlet`.
         """
         self._receiver = receiver
+        if is_outlet:
+            self._outlet = Outlet(self._loop, lambda: self._end(_UNREAD))
         self._loop.add_reader(self._fd, self._readable, is_patient)
 
     def write(self, data: bytes) -> None:
@@ -122,6 +132,8 @@ class Stream:
             return
         self._queue.append(data)
         self._queued += len(data)
+        if self._outlet:
+            self._outlet.grew(self._queued)
         # While the kernel takes nothing, only too much of a queue is a reason to try.
         if not self._flush_planned and (not self._waiting or self._queued > QUEUE_BYTES):
             self._flush_planned = True
@@ -178,11 +190,14 @@ class Stream:
         self._flush_planned = False
         if not self._open:
             return
+        before = self._queued
         error = self._send()
+        if self._outlet and self._queued < before:
+            self._outlet.shrank(self._queued)
         if error:
             self._end(error)
-        elif self._queued > QUEUE_BYTES:
-            self._end("the peer does not read what it is sent")
+        elif self._queued > QUEUE_BYTES and not self._outlet:
+            self._end(_UNREAD)
         elif self._finishing and not self._queued:
             self._end("everything was sent")
         elif self._waiting != bool(self._queued):
@@ -221,6 +236,9 @@ class Stream:
         # The receiver refers to us: let go without waiting for the garbage collector.
         self._receiver = None
         self._front, self._queue, self._queued = b"", [], 0
+        if self._outlet:
+            self._outlet.close()
+            self._outlet = None
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
         self._socket.close()

@@ -1,7 +1,8 @@
 """Five hundred units start and stop on three nodes: a monitor of everything hears everything.
 
 What each node's systemd says on its private socket is recorded at the same time, and what the
-monitor must have said is derived from it, event by event.
+monitor must have said is derived from it, event by event. Many such monitors are more than the bus
+can keep up with; then everybody waits, and each hears the same.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ from jeepney import DBusAddress, HeaderFields, Parser, new_method_call
 
 from hirte.api.dialect import NATIVE
 from hirte.wire.encode import encode
+from hirte.wire.framing import Framer
+from hirte.wire.limits import MESSAGE_BYTES
 from tests.bed import Fleet
-from tests.fleet.statemanager import PROPERTIES, StateManager
+from tests.fleet.statemanager import BUS, BUS_PATH, PROPERTIES, StateManager
 from tests.fleet.units import UNITS
 
 NODES = ("node1", "node2", "node3")
 UNIT_COUNT = 500
+# So many that a manager which does not wait for the bus has more for it than it can keep.
+MONITORS = 60
+FEWER_UNITS = 250
 # dbus-daemon allows a connection 128 calls that wait for an answer.
 IN_FLIGHT = 100
 SECONDS = 120.0
@@ -129,10 +135,10 @@ def told(data: bytes, monitor: str) -> dict[str, dict[str, list[tuple[Any, ...]]
     return events
 
 
-def storm(caller: StateManager, member: str) -> None:
+def storm(caller: StateManager, member: str, count: int) -> None:
     """Asks for a job of every unit, many at a time, and waits for the end of the last one."""
     waiting = [
-        (NODES[number % len(NODES)], f"{PREFIX}{number}.service") for number in range(UNIT_COUNT)
+        (NODES[number % len(NODES)], f"{PREFIX}{number}.service") for number in range(count)
     ]
     open_calls: list[int] = []
     paths = []
@@ -149,7 +155,7 @@ def storm(caller: StateManager, member: str) -> None:
         assert not answer.error, answer
         paths.append(answer.values[0])
     results: dict[str, str] = {}
-    while len(results) < UNIT_COUNT:
+    while len(results) < count:
         caller.until(lambda heard: heard.member == "JobRemoved", SECONDS)
         for heard in caller.heard:
             if heard.member == "JobRemoved":
@@ -176,8 +182,8 @@ def test_a_monitor_of_everything_loses_nothing(trio: Fleet) -> None:
         for node in NODES:
             recorder.add(node, subscribed(trio, node), [encode("s", (END,))])
         recorder.start()
-        storm(caller, "StartUnit")
-        storm(caller, "StopUnit")
+        storm(caller, "StartUnit", UNIT_COUNT)
+        storm(caller, "StopUnit", UNIT_COUNT)
         # A unit is said to be gone after its job is; behind another one's coming all is told.
         for node in NODES:
             trio[node].systemctl("start", END)
@@ -194,3 +200,34 @@ def test_a_monitor_of_everything_loses_nothing(trio: Fleet) -> None:
             total += len(events)
     # Each starts and stops: it comes, changes its state at least twice, and goes.
     assert total > UNIT_COUNT * 8
+
+
+def test_sixty_monitors_of_everything_all_hear_the_same(trio: Fleet) -> None:
+    for node in NODES:
+        trio[node].units({"one@.service": UNITS["one@.service"]})
+    one = trio["node1"]
+    with StateManager(one, NATIVE) as owner, StateManager(one, NATIVE) as caller:
+        before = caller.ask(BUS, BUS_PATH, BUS, "GetNameOwner", "s", NATIVE.bus_name)
+        monitors = [owner.manager("CreateMonitor") for _ in range(MONITORS)]
+        for monitor in monitors:
+            owner.object(monitor, "Monitor", "Subscribe", "ss", "*", "*")
+        recorder = Recorder()
+        sock, begin = owner.detach()
+        recorder.add("monitors", sock, [encode("ss", (node, END)) for node in NODES], begin)
+        recorder.start()
+        storm(caller, "StartUnit", FEWER_UNITS)
+        for node in NODES:
+            trio[node].systemctl("start", END)
+        recorder.join(SECONDS)
+        assert not recorder.is_alive()
+        # The manager has not lost the bus over it.
+        assert caller.ask(BUS, BUS_PATH, BUS, "GetNameOwner", "s", NATIVE.bus_name) == before
+    told: dict[str, list[bytes]] = {monitor: [] for monitor in monitors}
+    framer = Framer(MESSAGE_BYTES)
+    framer.feed(bytes(recorder.bytes["monitors"]))
+    for message in iter(framer.take, None):
+        if message.path in told and PREFIX.encode() in message.body:
+            told[message.path].append(message.body)
+    first = told[monitors[0]]
+    assert len(first) > FEWER_UNITS * 5
+    assert all(heard == first for heard in told.values())
