@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hirte.client.manager import Manager as Manager
     from hirte.client.monitor import Monitor as Monitor
     from hirte.client.node import Node as Node
+    from hirte.client.values import JobInfo as JobInfo
     from hirte.client.values import NodeInfo as NodeInfo
     from hirte.client.values import UnitFile as UnitFile
     from hirte.client.values import UnitFileChange as UnitFileChange
@@ -65,7 +66,7 @@ _WHERE = {
     "manager": ("Manager",),
     "monitor": ("Monitor",),
     "node": ("Node",),
-    "values": ("NodeInfo", "UnitFile", "UnitFileChange", "UnitInfo"),
+    "values": ("JobInfo", "NodeInfo", "UnitFile", "UnitFileChange", "UnitInfo"),
 }  # fmt: skip
 _MODULES = {name: f"{__name__}.{module}" for module, names in _WHERE.items() for name in names}
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from hirte.api import public
+from hirte.client.errors import CallError
 from hirte.client.job import Job, Jobs
 from hirte.client.node import Node
 from hirte.client.remote import Remote
+from hirte.client.session import CALLS_AT_ONCE, UNKNOWN_OBJECT
+from hirte.client.values import JobInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,8 +151,33 @@ class Manager(Remote):
         Raises CallError when it has ended.
         """
         self._jobs.listen()
-        told = self._session.get_all(path, public.JOB)
+        told = self._session.get_all(path, public.JOB).result()
         return self._jobs.add(path, told["Node"], told["Unit"], told["JobType"])
+
+    def list_jobs(self) -> list[JobInfo]:
+        """Return the jobs that are under way, whoever asked for them, the oldest first.
+
+        The D-Bus API has no method for it; it has an object for each job.
+        """
+        parent = f"{self.path}/job"
+        numbers = sorted(int(name) for name in self._session.children(parent) if name.isdecimal())
+        jobs = []
+        for first in range(0, len(numbers), CALLS_AT_ONCE):
+            some = numbers[first : first + CALLS_AT_ONCE]
+            replies = [
+                (number, self._session.get_all(f"{parent}/{number}", public.JOB)) for number in some
+            ]
+            for number, reply in replies:
+                try:
+                    told = reply.result()
+                except CallError as error:
+                    # It has ended in the meantime.
+                    if error.name == UNKNOWN_OBJECT:
+                        continue
+                    raise
+                details = (told[name] for name in ("Node", "Unit", "JobType", "State"))
+                jobs.append(JobInfo(number, f"{parent}/{number}", *details))
+        return jobs
 
     # The manager itself
 

@@ -49,11 +49,12 @@ if TYPE_CHECKING:
 BUS_NAME = "org.freedesktop.DBus"
 BUS_PATH = "/org/freedesktop/DBus"
 PROPERTIES = "org.freedesktop.DBus.Properties"
+_INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 _CHANGED = "sa{sv}as"
 
 _STANDARD = "org.freedesktop.DBus.Error."
 _ACCESS_DENIED = _STANDARD + "AccessDenied"
-_UNKNOWN_OBJECT = _STANDARD + "UnknownObject"
+UNKNOWN_OBJECT = _STANDARD + "UnknownObject"
 # How buses say that nobody owns a name, or that the owner left before it answered.
 _AWAY = (_STANDARD + "NameHasNoOwner", _STANDARD + "ServiceUnknown", _STANDARD + "NoReply")
 _NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
@@ -61,6 +62,8 @@ _NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 # Seconds. The manager gives an agent 30 to answer and then answers itself, which tells more than
 # our giving up.
 CALL_TIMEOUT = 45.0
+# A bus keeps no more than 128 open calls for one client.
+CALLS_AT_ONCE = 100
 
 
 class Session:
@@ -120,12 +123,27 @@ class Session:
 
         return self._request(self._call(path, PROPERTIES, "Get", "ss", asked), read, node)
 
-    def get_all(self, path: str, interface: Interface) -> dict[str, Any]:
-        """Return all properties that announce their changes, or never change."""
+    def get_all(self, path: str, interface: Interface) -> Reply[Any]:
+        """Ask for all properties that announce their changes, or never change."""
         asked = (self.dialect.interface(interface.name),)
-        message = self._call(path, PROPERTIES, "GetAll", "s", asked)
-        found: dict[str, Any] = self._request(message, _read_any, "").result()
-        return found
+        return self._request(self._call(path, PROPERTIES, "GetAll", "s", asked), _read_any, "")
+
+    def children(self, path: str) -> list[str]:
+        """Return the names of the objects right below `path`; none if there is no such path."""
+        message = self._call(path, _INTROSPECTABLE, "Introspect", "", ())
+        try:
+            document = self._request(message, _read_any, "").result()
+        except CallError as error:
+            if error.name == UNKNOWN_OBJECT:
+                return []
+            raise
+        from xml.etree import ElementTree
+
+        try:
+            nodes = ElementTree.fromstring(document).findall("node")
+        except ElementTree.ParseError as error:
+            raise Error(f"{path} describes itself in what is no XML: {error}") from error
+        return [node.get("name", "") for node in nodes]
 
     def _call(
         self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]
@@ -157,7 +175,7 @@ class Session:
         if name == self.dialect.interface("Offline"):
             return NodeOffline(name, text, node)
         # The agent's systemd may say the same of an object of its own.
-        if name == _UNKNOWN_OBJECT and f"'{path}'" in text:
+        if name == UNKNOWN_OBJECT and f"'{path}'" in text:
             if node:
                 return NodeUnknown(name, text, node)
             if path == self.dialect.root:

@@ -55,6 +55,17 @@ class UnitFileChange(NamedTuple):
     destination: str
 
 
+class JobInfo(NamedTuple):
+    """A job under way: `type` is `start`, `stop` …, `state` is `waiting` or `running`."""
+
+    id: int
+    path: str
+    node: str
+    unit: str
+    type: str
+    state: str
+
+
 def plain(properties: dict[str, tuple[str, Any]]) -> dict[str, Any]:
     """Return properties without the signatures that jeepney gives with variants."""
     return {name: value for name, (_, value) in properties.items()}

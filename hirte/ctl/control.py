@@ -6,7 +6,7 @@ from hirte.api.public import JOB_TYPES
 from hirte.client.job import Job
 from hirte.client.node import REPLACE
 from hirte.ctl.activity import Activity
-from hirte.ctl.exits import DONE, FAILED, NOT_ACTIVE, UNKNOWN, USAGE, Failure
+from hirte.ctl.exits import FAILED, NOT_ACTIVE, USAGE, Failure
 from hirte.ctl.targets import Targets
 from hirte.ctl.work import Outcome, Work, answer, carry_out, end_of
 
@@ -84,30 +84,3 @@ def _settled(
     yield from answer(reply)
     yield activity.settled(node, unit)
     return activity.state(node, unit)
-
-
-def cancel(request: Request) -> int:
-    """Ask for the end of jobs, by their numbers."""
-    from hirte.client.errors import CallError
-
-    code = DONE
-    for word in request.words:
-        if not word.isdecimal():
-            raise Failure(f"'{word}' is not the number of a job", USAGE)
-    for word in request.words:
-        path = f"{request.manager.path}/job/{int(word)}"
-        try:
-            job = request.manager.job(path)
-        except CallError as error:
-            if not error.name.endswith(".UnknownObject"):
-                raise
-            request.complain(f"there is no job {word}; it may have ended")
-            code = UNKNOWN
-            continue
-        job.cancel()
-        told = {"job": job.id, "node": job.node, "units": [job.unit], "type": job.job_type}
-        if request.is_json:
-            request.dump({**told, "verb": "cancel", "result": "asked"})
-        elif not request.has("quiet"):
-            request.say(f"{job.node} {job.unit} {job.job_type}: asked to end")
-    return code

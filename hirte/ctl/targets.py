@@ -7,6 +7,7 @@ Globs mean what there is: configured nodes, also those that are offline, and uni
 from __future__ import annotations
 
 from hirte.client.errors import CallError, NotPermitted
+from hirte.client.session import CALLS_AT_ONCE
 from hirte.ctl.exits import DONE, UNKNOWN
 from hirte.ctl.failures import failure, file_missing, unknown_node
 from hirte.ctl.names import by_type, is_glob, matches, unit_name
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from hirte.client.values import NodeInfo
     from hirte.ctl.request import Request
 
-# A bus keeps no more than 128 open calls for one client.
-CALLS_AT_ONCE = 100
 
 
 def find_nodes(request: Request, word: str) -> list[str]:

@@ -12,10 +12,9 @@ from time import monotonic
 
 from hirte.client.errors import Error, ManagerAway, Timeout
 from hirte.client.job import Job
-from hirte.client.session import CALL_TIMEOUT
+from hirte.client.session import CALL_TIMEOUT, CALLS_AT_ONCE
 from hirte.ctl.exits import DONE, INTERRUPTED, TIMED_OUT, USAGE, Failure
 from hirte.ctl.failures import failure
-from hirte.ctl.targets import CALLS_AT_ONCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -224,6 +224,26 @@ def test_a_job_that_is_cancelled(one: Node) -> None:
     assert ctl(one, "stop", "node3", "held")[0] == 0
 
 
+def test_jobs_under_way(one: Node) -> None:
+    assert ctl(one, "jobs", "--no-legend") == (0, "", "")
+    with waiting(one, "start", "node3", "held") as (tool, job):
+        number = job.rpartition("/")[2]
+        line = "node3  held.service  start  running\n"
+        titles = "NODE   UNIT          TYPE   STATE\n"
+        table = f"{'JOB':{len(number)}}  {titles}{number:3}  {line}"
+        assert ctl(one, "jobs") == (0, table, "")
+        assert ctl(one, "jobs", "node*", "--no-legend") == (0, f"{number}  {line}", "")
+        assert ctl(one, "jobs", "node1", "--no-legend") == (0, "", "")
+        assert ctl(one, "jobs", "node9")[0] == 4
+        told = f'"job": {number}, "node": "node3", "unit": "held.service"'
+        assert ctl(one, "jobs", "-o", "json") == (
+            0, f'[{{{told}, "type": "start", "state": "running"}}]\n', "",
+        )  # fmt: skip
+        assert ctl(one, "cancel", number)[0] == 0
+        assert ended(tool)[0] == 1
+    assert ctl(one, "stop", "node3", "held")[0] == 0
+
+
 def test_an_interrupt_leaves_the_job_alone(trio: Fleet, one: Node) -> None:
     under = ("systemd-run", "--quiet", "--wait", "--pipe", "--unit=tool")
     with waiting(one, "start", "node3", "held", under=under) as (tool, _):

@@ -10,6 +10,7 @@ from hirte.api.dialect import COMPATIBLE
 from hirte.client import (
     CallError,
     Error,
+    JobInfo,
     JobNew,
     JobRemoved,
     Manager,
@@ -215,6 +216,47 @@ def test_a_job_that_somebody_else_asked_for(bus: FakeBus) -> None:
     assert job.wait() == "canceled"
     with pytest.raises(CallError):
         client(bus).job(f"{ROOT}/job/2")
+
+
+def jobs_under_way(bus: FakeBus, *numbers: int) -> None:
+    """Let the manager have these jobs, as far as its introspection tells."""
+    children = "".join(f'<node name="{number}"/>' for number in numbers)
+    doctype = (
+        '<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"'
+        ' "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">'
+    )
+    bus.answer(f"{ROOT}/job", "Introspect", "s", f"{doctype}<node>{children}</node>")
+
+
+def test_the_jobs_under_way(bus: FakeBus) -> None:
+    jobs_under_way(bus, 10, 9, 11)
+    for number, state in ((9, "running"), (10, "waiting")):
+        told = {"Id": number, "Node": "n", "Unit": f"{number}.service", "JobType": "stop"}
+        variants = {name: ("u" if name == "Id" else "s", value) for name, value in told.items()}
+        variants["State"] = ("s", state)
+        bus.answer(f"{ROOT}/job/{number}", "GetAll", "a{sv}", variants)
+    # The eleventh has ended since the list was made.
+    assert client(bus).list_jobs() == [
+        JobInfo(9, f"{ROOT}/job/9", "n", "9.service", "stop", "running"),
+        JobInfo(10, f"{ROOT}/job/10", "n", "10.service", "stop", "waiting"),
+    ]
+
+
+def test_no_jobs_under_way(bus: FakeBus) -> None:
+    assert client(bus).list_jobs() == []
+
+
+def test_the_jobs_under_way_are_refused(bus: FakeBus) -> None:
+    bus.refuse(f"{ROOT}/job", "Introspect", ERROR + "Failed", "not today")
+    with pytest.raises(CallError, match="not today"):
+        client(bus).list_jobs()
+    jobs_under_way(bus, 1)
+    bus.refuse(f"{ROOT}/job/1", "GetAll", ERROR + "Failed", "nor tomorrow")
+    with pytest.raises(CallError, match="nor tomorrow"):
+        client(bus).list_jobs()
+    bus.answer(f"{ROOT}/job", "Introspect", "s", "<node>")
+    with pytest.raises(Error, match="no XML"):
+        client(bus).list_jobs()
 
 
 def test_one_job_is_one_object(bus: FakeBus) -> None:

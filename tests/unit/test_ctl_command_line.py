@@ -49,6 +49,7 @@ commands:
   stop NODE UNIT...                     stop units and wait for the results
   restart NODE UNIT...                  stop units if they run, start them, wait for the results
   reload NODE UNIT...                   let units reload their configuration, wait for the results
+  jobs [NODE]                           list the jobs under way, by default of all nodes
   cancel JOB...                         ask for the end of jobs; --no-block prints their numbers
   kill NODE UNIT...                     send a signal to processes of units
   freeze NODE UNIT...                   halt all processes of units
