@@ -10,14 +10,29 @@ import os
 from time import monotonic, sleep
 
 from jeepney import AuthenticationError, message_bus
-from jeepney.bus import get_bus
 
 from hirte.api.dialect import COMPATIBLE, NATIVE
 from hirte.client.connection import Connection
-from hirte.client.errors import BUS_GONE, MANAGER_GONE, CallError, Error, ManagerAway, NotPermitted
+from hirte.client.errors import (
+    BUS_GONE,
+    MANAGER_GONE,
+    USER_BUS_GONE,
+    CallError,
+    Error,
+    ManagerAway,
+    NotPermitted,
+)
 from hirte.client.link import open_link
 from hirte.client.manager import Manager
-from hirte.client.session import CALL_TIMEOUT, Session
+from hirte.client.session import ACCESS_DENIED, CALL_TIMEOUT, Session
+from hirte.wire.address import (
+    SYSTEM_BUS_VARIABLE,
+    USER_BUS_VARIABLE,
+    parse,
+    system_bus,
+    user_bus,
+)
+from hirte.wire.errors import AddressError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +51,6 @@ _DIALECTS = {dialect.name: dialect for dialect in (NATIVE, COMPATIBLE)}
 HANDSHAKE_TIMEOUT = 25.0
 # Seconds between attempts when the caller waits for the manager: nothing tells when a bus is back.
 _RETRY = 0.2
-
-_ACCESS_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 
 
 def connect(
@@ -86,7 +99,7 @@ def _open(way: str, dialect: Dialect, timeout: float) -> Session:
             return Session(_open_private(path), dialect, private=True, timeout=timeout)
         except PermissionError as error:
             if way == PRIVATE:
-                raise NotPermitted(_ACCESS_DENIED, f"{path} is for root") from error
+                raise NotPermitted(ACCESS_DENIED, f"{path} is for root") from error
         except (OSError, AuthenticationError) as error:
             if way == PRIVATE:
                 reason = error.strerror if isinstance(error, OSError) else None
@@ -100,22 +113,35 @@ def _open_private(path: str) -> Connection:
     return Connection(open_link(path, HANDSHAKE_TIMEOUT), MANAGER_GONE)
 
 
-def open_bus() -> tuple[Connection, str]:
-    """Connect to the system bus, where DBUS_SYSTEM_BUS_ADDRESS says or where it always is.
+def open_bus(user: bool = False) -> tuple[Connection, str]:
+    """Connect to the system bus, or to that of the `user`: where the environment or custom says.
 
     Return the connection and our unique name. Raises ManagerAway.
     """
     try:
-        connection = Connection(open_link(get_bus("SYSTEM"), HANDSHAKE_TIMEOUT), BUS_GONE)
+        if user:
+            path, gone = _socket(user_bus(os.environ, os.getuid())), USER_BUS_GONE
+        else:
+            path, gone = _socket(system_bus(os.environ)), BUS_GONE
+        connection = Connection(open_link(path, HANDSHAKE_TIMEOUT), gone)
         hello = connection.request(message_bus.Hello(), _name, CallError, HANDSHAKE_TIMEOUT)
         return connection, hello.result()
     except OSError as error:
         reason = error.strerror or str(error)
     except (AuthenticationError, CallError) as error:
         reason = f"it refuses us: {error}"
-    except (ValueError, RuntimeError):
-        reason = "DBUS_SYSTEM_BUS_ADDRESS is not the address of a Unix socket"
-    raise ManagerAway(f"the system bus cannot be reached: {reason}")
+    except AddressError:
+        variable = USER_BUS_VARIABLE if user else SYSTEM_BUS_VARIABLE
+        reason = f"{variable} is not the address of a Unix socket"
+    raise ManagerAway(f"the {'user' if user else 'system'} bus cannot be reached: {reason}")
+
+
+def _socket(address: str) -> str:
+    """Return the path of the first Unix socket of an address. Raises AddressError."""
+    for way in parse(address):
+        if way.path:
+            return way.path
+    raise AddressError(f"no Unix socket: {address!r}")
 
 
 def _name(signature: str, values: tuple[Any, ...]) -> str:

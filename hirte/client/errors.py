@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MANAGER_GONE = "the manager went away"
 BUS_GONE = "the system bus went away: {reason}"
+USER_BUS_GONE = "the user bus went away: {reason}"
 
 
 class Error(Exception):

@@ -52,10 +52,11 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 _CHANGED = "sa{sv}as"
 
 _STANDARD = "org.freedesktop.DBus.Error."
-_ACCESS_DENIED = _STANDARD + "AccessDenied"
+ACCESS_DENIED = _STANDARD + "AccessDenied"
 _UNKNOWN_OBJECT = _STANDARD + "UnknownObject"
 # How buses say that nobody owns a name, or that the owner left before it answered.
-_AWAY = (_STANDARD + "NameHasNoOwner", _STANDARD + "ServiceUnknown", _STANDARD + "NoReply")
+NO_REPLY = _STANDARD + "NoReply"
+AWAY = (_STANDARD + "NameHasNoOwner", _STANDARD + "ServiceUnknown", NO_REPLY)
 _NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 
 # Seconds. The manager gives an agent 30 to answer and then answers itself, which tells more than
@@ -148,9 +149,9 @@ class Session:
         return self.connection.request(message, read, explain, self.timeout)
 
     def _explain(self, name: str, text: str, by_bus: bool, path: str, node: str) -> Error:
-        if by_bus and name in _AWAY:
+        if by_bus and name in AWAY:
             return self._away()
-        if name == _ACCESS_DENIED:
+        if name == ACCESS_DENIED:
             # The bus tells the rules that it applied, over several lines of a terminal.
             refusal = "the system bus refuses it; try as root" if by_bus else text
             return NotPermitted(name, refusal, node)

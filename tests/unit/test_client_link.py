@@ -15,6 +15,7 @@ from jeepney import AuthenticationError, DBusAddress, new_method_return, new_sig
 import hirte.client.connecting
 from hirte.api.dialect import NATIVE
 from hirte.client import CallError, ManagerAway, NotPermitted, UnitNew, connect
+from hirte.client.connecting import open_bus
 from hirte.client.connection import Connection
 from hirte.client.errors import MANAGER_GONE
 from hirte.client.link import Link, open_link
@@ -231,12 +232,30 @@ def test_a_socket_that_is_not_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("garbage", "is not the address of a Unix socket"),
         ("tcp:host=h,port=1", "is not the address of a Unix socket"),
+        ("tcp:host=h,port=1;unix:path=/nonexistent/b%c3%a4s", "No such file or directory"),
     ],
 )
-def test_a_bus_elsewhere(monkeypatch: pytest.MonkeyPatch, address: str, reason: str) -> None:
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-    with pytest.raises(ManagerAway, match=reason):
-        connect("bus")
+@pytest.mark.parametrize(("user", "name"), [(False, "SYSTEM"), (True, "SESSION")])
+def test_a_bus_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, address: str, reason: str, user: bool, name: str
+) -> None:
+    variable = f"DBUS_{name}_BUS_ADDRESS"
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(ManagerAway) as raised:
+        open_bus(user)
+    bus = "user" if user else "system"
+    said = f"{variable} {reason}" if reason.startswith("is not") else reason
+    assert str(raised.value) == f"the {bus} bus cannot be reached: {said}"
+
+
+def test_the_path_of_a_bus_may_be_escaped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, listener: Callable[[bytes], str]
+) -> None:
+    link = tmp_path / "b\u00e4s"
+    link.symlink_to(listener(b"REJECTED no\r\n"))
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/b%c3%a4s")
+    with pytest.raises(ManagerAway, match="it refuses us: "):
+        open_bus()
 
 
 def test_a_bus_that_refuses_us(
