@@ -60,6 +60,8 @@ class FakeBus:
         self.calls: list[tuple[str, ...]] = []
         self.to_come: deque[Message | BaseException] = deque()
         self.incoming: deque[Message] = deque()
+        # Whether calls may let the bus start who is called.
+        self.may_start = False
         self._ignored: set[tuple[str, str]] = set()
         self.closed = False
         self._serial = 0
@@ -155,7 +157,7 @@ class FakeBus:
         if path == DRIVER_PATH:
             self.calls.append((member, *received.body))
         else:
-            assert received.header.flags & MessageFlag.no_auto_start
+            assert bool(received.header.flags & MessageFlag.no_auto_start) != self.may_start
             interface = fields[HeaderFields.interface]
             destination = fields.get(HeaderFields.destination, "")
             self.calls.append((destination, path, interface, member, *received.body))
