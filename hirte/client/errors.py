@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+NOT_RUNNING = "the manager is not running"
 MANAGER_GONE = "the manager went away"
 BUS_GONE = "the system bus went away: {reason}"
 USER_BUS_GONE = "the user bus went away: {reason}"

@@ -17,10 +17,12 @@ from jeepney import (
     new_method_call,
 )
 
+from hirte.api import public
 from hirte.client.bell import Bell
 from hirte.client.connection import Reply, strange
 from hirte.client.errors import (
     MANAGER_GONE,
+    NOT_RUNNING,
     CallError,
     Error,
     ManagerAway,
@@ -172,8 +174,20 @@ class Session:
         if self._owner:
             self.connection.fail(ManagerAway(MANAGER_GONE))
         if self.private:
-            return ManagerAway(f"the manager is not running under the name {name}")
-        return ManagerAway(f"the manager is not running: nobody owns {name} on the system bus")
+            return ManagerAway(f"{NOT_RUNNING} under the name {name}")
+        return ManagerAway(f"{NOT_RUNNING}: nobody owns {name} on the system bus")
+
+    def is_there(self) -> bool:
+        """Tell whether a manager that speaks our dialect is at the other end now."""
+        if not self.private:
+            return bool(self._ask_bus(message_bus.NameHasOwner(self.dialect.bus_name)))
+        try:
+            self.get(self.dialect.root, public.MANAGER, "Status").result()
+        except ManagerAway:
+            # It has no such object, or there is no connection any more.
+            self.connection.check()
+            return False
+        return True
 
     # Signals
 

@@ -28,8 +28,8 @@ UNITS = {
 ONLINE = re.compile(r"node(\d)  online  10\.\d+\.\d+\.\d+  now")
 OFFLINE = re.compile(r"node3  offline  - +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}[+-]\d{4}")
 NOT_RUNNING = (
-    "hirte ctl: the manager is not running: nobody owns org.containers.hirte on the system bus"
-    " (see `systemctl status hirte.service`)\n"
+    "hirte ctl: the manager is not running: nobody owns org.containers.hirte or org.eclipse.bluechi"
+    " on the system bus (see `systemctl status hirte.service`)\n"
 )
 
 

@@ -90,6 +90,10 @@ class FakeBus:
         """From now on leave a call without an answer."""
         self._ignored.add((path, member))
 
+    def owned(self, *names: str) -> None:
+        """Let these names have owners, and no other ones."""
+        self._answers[DRIVER_PATH, "NameHasOwner"] = lambda asked: ("b", (asked[0] in names,))
+
     def nodes(self, *rows: tuple[str, str, str]) -> None:
         """Configure nodes: (name, status, IP)."""
         listed = [(name, node_path(name), status, ip) for name, status, ip in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import threading
@@ -12,9 +11,8 @@ from pathlib import Path
 import pytest
 from jeepney import AuthenticationError, DBusAddress, new_method_return, new_signal
 
-import hirte.client.connecting
 from hirte.api.dialect import NATIVE
-from hirte.client import CallError, ManagerAway, NotPermitted, UnitNew, connect
+from hirte.client import CallError, ManagerAway, UnitNew, connect
 from hirte.client.connecting import open_bus
 from hirte.client.connection import Connection
 from hirte.client.errors import MANAGER_GONE
@@ -186,45 +184,6 @@ def test_who_does_not_want_us(
 ) -> None:
     with pytest.raises(error):
         open_link(listener(answer), 0.05)
-
-
-def test_ways(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    connecting = hirte.client.connecting
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/bus")
-    monkeypatch.setitem(connecting.PRIVATE_PATHS, "native", f"{tmp_path}/private")
-    for way, said in (("bus", "bus cannot be reached: No such file"), ("private", "/private: No")):
-        with pytest.raises(ManagerAway, match=said):
-            connect(way)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(ManagerAway, match="the system bus cannot be reached"):
-        connect(wait=0.01)
-    with pytest.raises(ValueError, match="'smoke'"):
-        connect("smoke")
-    with pytest.raises(ValueError, match="'klingon'"):
-        connect(dialect="klingon")
-
-
-def test_the_private_socket_is_first_for_root(
-    monkeypatch: pytest.MonkeyPatch, listener: Callable[[bytes], str]
-) -> None:
-    connecting = hirte.client.connecting
-    monkeypatch.setitem(connecting.PRIVATE_PATHS, "native", listener(b"OK 1234\r\n"))
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(ManagerAway, match="the system bus cannot be reached"):
-        connect()
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with connect(wait=1.0) as manager:
-        assert manager.unique_name == ""
-
-
-def test_a_socket_that_is_not_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str, timeout: float) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(hirte.client.connecting, "open_link", refuse)
-    with pytest.raises(NotPermitted, match="/run/hirte/private is for root"):
-        connect("private")
 
 
 @pytest.mark.parametrize(
