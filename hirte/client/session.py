@@ -22,6 +22,7 @@ from hirte.client.bell import Bell
 from hirte.client.connection import Reply, strange
 from hirte.client.errors import (
     MANAGER_GONE,
+    MANAGER_STOPPED,
     NOT_RUNNING,
     CallError,
     Error,
@@ -59,6 +60,8 @@ _UNKNOWN_OBJECT = _STANDARD + "UnknownObject"
 # How buses say that nobody owns a name, or that the owner left before it answered.
 NO_REPLY = _STANDARD + "NoReply"
 AWAY = (_STANDARD + "NameHasNoOwner", _STANDARD + "ServiceUnknown", NO_REPLY)
+# How a manager that stops answers what it has not answered yet: name and text.
+_STOPPED = (_STANDARD + "Failed", "Request cancelled")
 _NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 
 # Seconds. The manager gives an agent 30 to answer and then answers itself, which tells more than
@@ -153,6 +156,8 @@ class Session:
     def _explain(self, name: str, text: str, by_bus: bool, path: str, node: str) -> Error:
         if by_bus and name in AWAY:
             return self._away()
+        if (name, text) == _STOPPED:
+            return ManagerAway(MANAGER_STOPPED)
         if name == ACCESS_DENIED:
             # The bus tells the rules that it applied, over several lines of a terminal.
             refusal = "the system bus refuses it; try as root" if by_bus else text
@@ -173,6 +178,7 @@ class Session:
         name = self.dialect.bus_name
         if self._owner:
             self.connection.fail(ManagerAway(MANAGER_GONE))
+            return ManagerAway(MANAGER_GONE)
         if self.private:
             return ManagerAway(f"{NOT_RUNNING} under the name {name}")
         return ManagerAway(f"{NOT_RUNNING}: nobody owns {name} on the system bus")

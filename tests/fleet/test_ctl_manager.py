@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.bed import Fleet, Node
-from tests.bed.product import MANAGER_UNIT, configure, configure_manager, deploy
+from tests.bed.product import (
+    MANAGER_UNIT,
+    configure,
+    configure_manager,
+    deploy,
+    wait_for_status,
+)
 from tests.fleet.mixed import be_bluechi
 
 CONTROLLER_UNIT = "bluechi-controller.service"
@@ -48,3 +54,54 @@ def test_a_manager_that_goes_by_bluechis_name(fleet: Fleet, how: str) -> None:
     code, out, err = ctl(one, "status", under=AS_NOBODY)
     assert (code, out) == (6, "")
     assert err == "hirte ctl: not permitted: the system bus refuses it; try as root\n"
+
+
+# Through itself
+
+
+def restarts(node: Node) -> tuple[str, str]:
+    """The process of the manager, and the invocation of its unit."""
+    names = ("MainPID", "InvocationID")
+    shown = node.systemctl("show", MANAGER_UNIT, "--property", ",".join(names)).stdout
+    told = dict(line.split("=", 1) for line in shown.splitlines())
+    return told["MainPID"], told["InvocationID"]
+
+
+@pytest.mark.parametrize("way", ["private", "bus"])
+def test_a_manager_that_restarts_itself(fleet: Fleet, way: str) -> None:
+    """Who wins is chance: the end of the manager, or its answer that the job has begun."""
+    one, _ = deploy(fleet, "node1", "node2")
+    for _ in range(3):
+        if way == "bus":
+            one.run(["rm", "/run/hirte/private"])
+        before = restarts(one)
+        code, out, err = ctl(one, "restart", "node1", "hirte.service")
+        assert (code, out) == (0, "node1 hirte.service restart: done\n")
+        assert err in (
+            "hirte ctl: the manager stopped before it answered; waiting for it to come back\n",
+            "hirte ctl: the manager stopped while the job ran; waiting for it to come back\n",
+        )
+        assert restarts(one) != before
+        wait_for_status(one, "up")
+
+
+def test_a_manager_that_does_not_start_again(fleet: Fleet) -> None:
+    (one,) = deploy(fleet, "node1")
+    one.write("/etc/hirte/hirte.conf", "[hirte]\nManagerPort=nonsense\n")
+    argv = ("restart", "node1", "hirte.service", "--timeout", "2")
+    code, out, err = ctl(one, *argv)
+    assert (code, out) == (124, "")
+    assert err.endswith(
+        "hirte ctl: not done within 2 s; the restart of hirte.service on node1 goes on\n"
+    )
+
+
+def test_a_manager_that_stops_itself(fleet: Fleet) -> None:
+    (one,) = deploy(fleet, "node1")
+    assert ctl(one, "stop", "node1", "hirte.service") == (
+        0,
+        "node1 hirte.service stop: the manager is away\n",
+        "hirte ctl: the manager went away, as was asked, and cannot tell how its stop ended;"
+        " see `systemctl status hirte.service` on node1\n",
+    )
+    assert one.systemctl("is-active", MANAGER_UNIT, check=False).stdout == "inactive\n"
