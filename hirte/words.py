@@ -34,21 +34,23 @@ def read(argv: Sequence[str], known: Sequence[Option]) -> tuple[list[str], dict[
     Raises UsageError.
     """
     for word in argv:
-        # What was not UTF-8 came in as surrogates, and nothing here can be told by such a name.
-        if not word.isprintable() and not _is_text(word):
+        if not is_text(word):
             raise UsageError(f"{word!a} is not UTF-8")
     end = argv.index("--") if "--" in argv else len(argv)
     words, after = list(argv[:end]), argv[end + 1 :]
     options: dict[str, str] = {}
-    if any(map(_is_option, words)):
+    if any(map(is_option, words)):
         namespace, words = _parser(known).parse_known_args(words)
         options = dict(vars(namespace))
-        for word in filter(_is_option, words):
+        for word in filter(is_option, words):
             raise UsageError(f"unrecognized option '{word}'")
     return [*words, *after], options
 
 
-def _is_text(word: str) -> bool:
+def is_text(word: str) -> bool:
+    """Tell whether the argument was UTF-8; what was not came in as surrogates."""
+    if word.isprintable():
+        return True
     try:
         word.encode()
     except UnicodeEncodeError:
@@ -56,7 +58,8 @@ def _is_text(word: str) -> bool:
     return True
 
 
-def _is_option(word: str) -> bool:
+def is_option(word: str) -> bool:
+    """Tell whether the argument is an option, if it stands before `--`."""
     return len(word) > 1 and word.startswith("-")
 
 
