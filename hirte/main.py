@@ -26,6 +26,7 @@ MODES = {
     "agent": ("hirte.modes.agent", "drives the systemd of its node; on every managed node"),
     "ctl": ("hirte.modes.ctl", "the administrator's tool"),
     "online": ("hirte.modes.online", "tells whether an agent, a node or the system is online"),
+    "proxy": ("hirte.modes.proxy", "waits for a unit of another node; called by systemd"),
 }
 
 # Names to be called by, beside hirte-<mode>. By those of Eclipse BlueChi, hirte is its programs.
@@ -34,6 +35,7 @@ NAMES = {
     "bluechi-controller": "manager",
     "bluechi-agent": "agent",
     "bluechi-is-online": "online",
+    "bluechi-proxy": "proxy",
 }
 
 EXIT_USAGE = 2

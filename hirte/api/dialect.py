@@ -39,6 +39,9 @@ class Dialect:
 NATIVE = Dialect("native", "org.containers.hirte", "Manager")
 COMPATIBLE = Dialect("compatible", "org.eclipse.bluechi", "Controller")
 
+# The reference's programs; called by one of their names, hirte is that program.
+_COMPATIBLE_PROGRAMS = "bluechi-"
+
 # Which dialects are meant by the values of the settings BusNames and ManagerDialect.
 CHOICES = {
     "native": (NATIVE,),
@@ -46,3 +49,8 @@ CHOICES = {
     "both": (NATIVE, COMPATIBLE),
     "auto": (NATIVE, COMPATIBLE),
 }
+
+
+def dialect_of(program: str) -> Dialect:
+    """Return the dialect that the program of this name speaks."""
+    return COMPATIBLE if program.startswith(_COMPATIBLE_PROGRAMS) else NATIVE

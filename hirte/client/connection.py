@@ -51,12 +51,13 @@ class Connection:
         message: Any,
         read: Callable[[str, tuple[Any, ...]], T],
         explain: Callable[[str, str, str], Error],
-        timeout: float,
+        timeout: float | None,
     ) -> Reply[T]:
         """Send a method call. Raises ManagerAway when the connection has failed.
 
         `read` makes the result of the answer's signature and values, `explain` the error of an
-        error's name, text and sender.
+        error's name, text and sender. `timeout` is how many seconds `result` waits for the answer;
+        None is for ever.
         """
         self.check()
         member = message.header.fields[HeaderFields.member]
@@ -164,7 +165,7 @@ class Reply(Generic[T]):
         member: str,
         read: Callable[[str, tuple[Any, ...]], T],
         explain: Callable[[str, str, str], Error],
-        timeout: float,
+        timeout: float | None,
     ) -> None:
         self.done = False
         self.error: Error | None = None
@@ -176,7 +177,7 @@ class Reply(Generic[T]):
         self._value: T
 
     def result(self, timeout: float | None = None) -> T:
-        """Wait for the answer and return the result; `timeout` is in seconds.
+        """Wait for the answer and return the result; `timeout` is in seconds, by default as asked.
 
         Raises what `explain` made of an error, Timeout, ManagerAway.
         """

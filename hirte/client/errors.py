@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+NOT_RUNNING = "the manager is not running"
 MANAGER_GONE = "the manager went away"
+MANAGER_STOPPED = "the manager stopped before it answered"
 BUS_GONE = "the system bus went away: {reason}"
+USER_BUS_GONE = "the user bus went away: {reason}"
 
 
 class Error(Exception):

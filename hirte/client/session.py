@@ -17,10 +17,13 @@ from jeepney import (
     new_method_call,
 )
 
+from hirte.api import public
 from hirte.client.bell import Bell
 from hirte.client.connection import Reply, strange
 from hirte.client.errors import (
     MANAGER_GONE,
+    MANAGER_STOPPED,
+    NOT_RUNNING,
     CallError,
     Error,
     ManagerAway,
@@ -53,10 +56,13 @@ _INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 _CHANGED = "sa{sv}as"
 
 _STANDARD = "org.freedesktop.DBus.Error."
-_ACCESS_DENIED = _STANDARD + "AccessDenied"
+ACCESS_DENIED = _STANDARD + "AccessDenied"
 UNKNOWN_OBJECT = _STANDARD + "UnknownObject"
 # How buses say that nobody owns a name, or that the owner left before it answered.
-_AWAY = (_STANDARD + "NameHasNoOwner", _STANDARD + "ServiceUnknown", _STANDARD + "NoReply")
+NO_REPLY = _STANDARD + "NoReply"
+AWAY = (_STANDARD + "NameHasNoOwner", _STANDARD + "ServiceUnknown", NO_REPLY)
+# How a manager that stops answers what it has not answered yet: name and text.
+_STOPPED = (_STANDARD + "Failed", "Request cancelled")
 _NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 
 # Seconds. The manager gives an agent 30 to answer and then answers itself, which tells more than
@@ -166,9 +172,11 @@ class Session:
         return self.connection.request(message, read, explain, self.timeout)
 
     def _explain(self, name: str, text: str, by_bus: bool, path: str, node: str) -> Error:
-        if by_bus and name in _AWAY:
+        if by_bus and name in AWAY:
             return self._away()
-        if name == _ACCESS_DENIED:
+        if (name, text) == _STOPPED:
+            return ManagerAway(MANAGER_STOPPED)
+        if name == ACCESS_DENIED:
             # The bus tells the rules that it applied, over several lines of a terminal.
             refusal = "the system bus refuses it; try as root" if by_bus else text
             return NotPermitted(name, refusal, node)
@@ -188,9 +196,22 @@ class Session:
         name = self.dialect.bus_name
         if self._owner:
             self.connection.fail(ManagerAway(MANAGER_GONE))
+            return ManagerAway(MANAGER_GONE)
         if self.private:
-            return ManagerAway(f"the manager is not running under the name {name}")
-        return ManagerAway(f"the manager is not running: nobody owns {name} on the system bus")
+            return ManagerAway(f"{NOT_RUNNING} under the name {name}")
+        return ManagerAway(f"{NOT_RUNNING}: nobody owns {name} on the system bus")
+
+    def is_there(self) -> bool:
+        """Tell whether a manager that speaks our dialect is at the other end now."""
+        if not self.private:
+            return bool(self._ask_bus(message_bus.NameHasOwner(self.dialect.bus_name)))
+        try:
+            self.get(self.dialect.root, public.MANAGER, "Status").result()
+        except ManagerAway:
+            # It has no such object, or there is no connection any more.
+            self.connection.check()
+            return False
+        return True
 
     # Signals
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hirte.client.manager import Manager
 
 # States that another one follows by itself.
-_PASSING = ("activating", "reloading", "refreshing", "deactivating")
+PASSING = ("activating", "reloading", "refreshing", "deactivating")
 
 
 class Activity:
@@ -36,7 +36,7 @@ class Activity:
 
     def settled(self, node: str, unit: str) -> Pause:
         """Return the wait for a state that lasts."""
-        return Pause(lambda: self.state(node, unit) not in _PASSING)
+        return Pause(lambda: self.state(node, unit) not in PASSING)
 
     def _update(self) -> None:
         # Not `next`: this is called in the middle of taking messages.

@@ -11,6 +11,7 @@ from hirte.ctl.about import unknown, usage
 from hirte.ctl.exits import USAGE, Failure
 from hirte.ctl.options import ALL_NODES, COMMON, HELP, VERSION
 from hirte.ctl.verbs import DEFAULT, VERBS
+from hirte.words import is_option, is_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
     Raises Failure when the verb, an option or the number of words is wrong.
     """
     for word in argv:
-        if not word.isprintable() and not _is_text(word):
+        if not is_text(word):
             raise Failure(f"'{word}' is not UTF-8", USAGE)
     words, options = _split(argv, program)
     if VERSION.name in options:
@@ -52,36 +53,23 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
     return verb, words[1:], options
 
 
-def _is_text(word: str) -> bool:
-    """Tell whether the argument was UTF-8; what was not came in as surrogates."""
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _split(argv: Sequence[str], program: str) -> tuple[list[str], dict[str, str]]:
     """Return all words and all options."""
     before, after = list(argv), []
     if "--" in before:
         end = before.index("--")
         before, after = before[:end], before[end + 1 :]
-    if not any(_is_option(word) for word in before):
+    if not any(is_option(word) for word in before):
         return before + after, {}
     namespace, words = build_parser(program).parse_known_args(before)
     for word in words:
-        if _is_option(word):
+        if is_option(word):
             raise Failure(f"unknown option {word}; after -- it would be a word", USAGE)
     options = {
         name: ",".join(value) if isinstance(value, list) else value
         for name, value in vars(namespace).items()
     }
     return words + after, options
-
-
-def _is_option(word: str) -> bool:
-    return len(word) > 1 and word.startswith("-")
 
 
 def build_parser(program: str) -> argparse.ArgumentParser:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from hirte.api.public import JOB_TYPES
+from hirte.client.errors import NOT_RUNNING, ManagerAway
 from hirte.client.job import Job
 from hirte.client.node import REPLACE
 from hirte.ctl.activity import Activity
+from hirte.ctl.comeback import Aftermath, where_to_look
 from hirte.ctl.exits import FAILED, NOT_ACTIVE, USAGE, Failure
 from hirte.ctl.targets import Targets
 from hirte.ctl.work import Outcome, Work, answer, carry_out, end_of
@@ -32,9 +34,29 @@ _REASONS = {
     "assert": "a condition that the unit asserts does not hold",
     "unsupported": "the node does not support this type of unit",
     "once": "the unit runs only once",
-    # The manager's own word.
-    "cancelled due to shutdown": "the manager stopped while the job ran",
 }
+# The manager's own word for that it stops while the job runs.
+_SHUTDOWN = "cancelled due to shutdown"
+
+
+class _Change(Work):
+    """Work that makes a job. If that outlives the manager, `aftermath` has to tell its end."""
+
+    __slots__ = ("aftermath",)
+
+    def __init__(self, aftermath: Aftermath, *work: Any) -> None:
+        super().__init__(*work)
+        self.aftermath = aftermath
+
+    def steps(self, request: Request) -> Steps:
+        """Do it. Raises the client's errors."""
+        try:
+            return (yield from super().steps(request))
+        except ManagerAway as error:
+            # Then nothing was begun; and who does not want to wait does not.
+            if str(error).startswith(NOT_RUNNING) or request.has("no-block"):
+                raise
+            return (yield from self.aftermath.steps(self, error))
 
 
 def control(request: Request) -> int:
@@ -51,7 +73,11 @@ def control(request: Request) -> int:
         return _finish(request, work, job, activity)
 
     method = _METHODS[request.verb.name]
-    works = [Work(node, (unit,), [(method, unit, REPLACE)], finish) for node, unit in targets.pairs]
+    aftermath = Aftermath(request)
+    works = [
+        _Change(aftermath, node, (unit,), [(method, unit, REPLACE)], finish)
+        for node, unit in targets.pairs
+    ]
     return carry_out(request, works, targets.code)
 
 
@@ -59,9 +85,10 @@ def _finish(request: Request, work: Work, job: Job, activity: Activity | None) -
     if request.has("no-block"):
         return Outcome(f"job {job.id} begun", job=job.id)
     result = yield from end_of(job)
+    if result == _SHUTDOWN:
+        raise ManagerAway("the manager stopped while the job ran")
     (unit,) = work.units
-    look = f"see `{request.program} status {work.node} {unit}` and `journalctl -u {unit}` on "
-    look += work.node
+    look = where_to_look(request, work)
     if result != _DONE:
         reason = f"{_REASONS[result]}; " if result in _REASONS else ""
         return Outcome(result, FAILED, reason + look, job=job.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hirte.client.errors import (
+    NOT_RUNNING,
     CallError,
     Error,
     ManagerAway,
@@ -24,13 +25,12 @@ _CODES = {
 }
 # How systemd says that no file is found, for GetUnitFileState.
 _NO_FILE = "org.freedesktop.DBus.Error.FileNotFound"
-_NOT_RUNNING = "the manager is not running"
 
 
 def failure(error: Error) -> Failure:
     """Return what an error of the client means."""
     text = str(error)
-    if text.startswith(_NOT_RUNNING):
+    if text.startswith(NOT_RUNNING):
         text += " (see `systemctl status hirte.service`)"
     return Failure(text, _CODES.get(type(error), FAILED))
 

@@ -57,10 +57,12 @@ class Request:
         return self._manager
 
     def reconnect(self) -> None:
-        """Take a new client of the manager. Raises Failure and the client's errors."""
+        """Take a new client of the manager; there is the old one until then.
+
+        Raises Failure and the client's errors.
+        """
         if self._manager is not None:
             self._manager.close()
-        self._manager = None
         self._manager = self._connect()
 
     def has(self, option: str) -> bool:

@@ -8,7 +8,7 @@ is over. What was begun goes on when the tool stops to wait, and the tool says s
 from __future__ import annotations
 
 from collections import deque
-from time import monotonic
+from time import monotonic, sleep
 
 from hirte.client.errors import Error, ManagerAway, Timeout
 from hirte.client.job import Job
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from hirte.ctl.request import Request
 
     Steps = Generator["Pause", None, "Outcome"]
+
+# Seconds between attempts to find a manager again.
+_RETRY = 0.2
 
 
 class Outcome:
@@ -61,6 +64,19 @@ class Pause:
         # Answers are waited for with an end, jobs without.
         self.is_call = seconds is not None
         self.until = None if seconds is None else monotonic() + seconds
+
+
+class Comeback(Pause):
+    """The wait for another manager, at most `seconds`, after the one that was asked went away.
+
+    The crew looks for it: it is the request's manager then.
+    """
+
+    __slots__ = ("is_over",)
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(lambda: self.is_over, seconds)
+        self.is_over = False
 
 
 class Work:
@@ -198,10 +214,27 @@ class _Crew:
             return self._request.manager.wait(self._is_due, left)
         except Error as error:
             # Each learns for itself what that means for it.
-            for work in list(self._open):
-                if work in self._open:
+            for work, (_, pause) in list(self._open.items()):
+                if work in self._open and not isinstance(pause, Comeback):
                     self._step(work, error)
+            return self._seek(left)
+
+    def _seek(self, left: float | None) -> bool:
+        """Look for another manager, if somebody waits for one; return False when it is the limit.
+
+        That is in `left` seconds.
+        """
+        waiting = [pause for _, pause in self._open.values() if isinstance(pause, Comeback)]
+        if not waiting:
             return True
+        try:
+            self._request.reconnect()
+        except Error:
+            sleep(_RETRY if left is None else min(_RETRY, left))
+            return left != 0.0
+        for pause in waiting:
+            pause.is_over = True
+        return True
 
     def _is_due(self) -> bool:
         return any(pause.done() for _, pause in self._open.values())

@@ -10,9 +10,10 @@ from hirte.api.dialect import CHOICES
 from hirte.dbus.presence import Presence
 from hirte.modes.common import run_with, tcp_options
 from hirte.runtime.daemon import Daemon, machine_id
-from hirte.runtime.dial import SYSTEMD_PRIVATE, Dial, system_bus, user_bus
+from hirte.runtime.dial import SYSTEMD_PRIVATE, Dial
 from hirte.runtime.resolve import resolve
 from hirte.settings.table import AgentSettings
+from hirte.wire.address import system_bus, user_bus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class _Process:
     def __init__(self, settings: AgentSettings, log: Log) -> None:
         self._daemon = daemon = Daemon(log, os.environ)
         loop = daemon.loop
-        bus = (user_bus if settings.user else system_bus)(os.environ)
+        bus = user_bus(os.environ, os.getuid()) if settings.user else system_bus(os.environ)
         directly = os.getuid() == 0 and not settings.user
         options = tcp_options(settings)
         presence = Presence(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from hirte.api.dialect import dialect_of
 from hirte.runtime.log import open_log
 from hirte.runtime.stream import TcpOptions
 from hirte.settings.errors import Answer, ConfigError
 from hirte.settings.load import load
-from hirte.settings.option import COMPATIBLE, NATIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-# Called by one of the reference's names, hirte is that program: its files, options and names.
-_COMPATIBLE_PROGRAMS = "bluechi-"
-
-
 def run_with(
     kind: type[SettingsT],
     argv: Sequence[str],
@@ -36,9 +32,9 @@ def run_with(
 
     Help, version and the check of the configuration are answered here, and so are its errors.
     """
-    dialect = COMPATIBLE if program.startswith(_COMPATIBLE_PROGRAMS) else NATIVE
+    dialect = dialect_of(program)
     try:
-        settings = load(kind, argv, os.environ, dialect=dialect, program=program)
+        settings = load(kind, argv, os.environ, dialect=dialect.name, program=program)
     except Answer as answer:
         print(answer)
         return 0

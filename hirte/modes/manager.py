@@ -11,10 +11,11 @@ from hirte.manager.manager import Manager
 from hirte.modes.common import run_with, tcp_options
 from hirte.runtime.activation import ActivationError, inherited_listener
 from hirte.runtime.daemon import Daemon, machine_id, random_guid
-from hirte.runtime.dial import Dial, system_bus
+from hirte.runtime.dial import Dial
 from hirte.runtime.listener import Listener, ListenError, open_listeners, private_socket
 from hirte.settings.option import COMPATIBLE, NATIVE
 from hirte.settings.table import ManagerSettings
+from hirte.wire.address import system_bus
 from hirte.wire.sasl import Server
 
 TYPE_CHECKING = False

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 
 from hirte import __version__
-from hirte.api.dialect import COMPATIBLE, NATIVE
+from hirte.api.dialect import COMPATIBLE, NATIVE, dialect_of
 from hirte.client.errors import Error
+from hirte.words import Option, UsageError, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
     from typing import NoReturn
 
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 ONLINE, OFFLINE, USAGE = 0, 1, 2
 
-COMPATIBLE_PROGRAM = "bluechi-is-online"
-
 # Word -> how many words follow it.
 _WORDS = {"agent": 0, "node": 1, "system": 0, "help": 0, "version": 0}
 _MONITOR, _WAIT, _SWITCH = "monitor", "wait", "switch-timeout"
-_OPTIONS = {_MONITOR: "", _WAIT: "MS", _SWITCH: "MS"}
+_OPTIONS = (
+    Option(_MONITOR),
+    Option(_WAIT, metavar="MS"),
+    Option(_SWITCH, metavar="MS"),
+    Option("help", "h"),
+)
 _ONLY_AGENT = (_SWITCH,)
 
 _HELP = """\
@@ -51,13 +54,9 @@ The exit code is 0 for online, 1 for offline{usage}.
 """
 
 
-class UsageError(Exception):
-    """The command line is wrong."""
-
-
 def run(argv: Sequence[str], program: str) -> int:
     """Do what the command line says; return the exit code."""
-    dialect = COMPATIBLE if program == COMPATIBLE_PROGRAM else NATIVE
+    dialect = dialect_of(program)
     try:
         words, options = _read(argv)
         if "help" in options or words[0] == "help":
@@ -83,15 +82,7 @@ def _help(program: str, dialect: Dialect) -> str:
 
 def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Return the words, the first of which is known, and the options, by name."""
-    options: dict[str, str] = {}
-    end = argv.index("--") if "--" in argv else len(argv)
-    words, after = list(argv[:end]), argv[end + 1 :]
-    if any(map(_is_option, words)):
-        namespace, words = _parser().parse_known_args(words)
-        options = dict(vars(namespace))
-        for word in filter(_is_option, words):
-            raise UsageError(f"unrecognized option '{word}'")
-    words += after
+    words, options = read(argv, _OPTIONS)
     if "help" in options:
         return ["help"], options
     if not words:
@@ -106,27 +97,6 @@ def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         if name in _ONLY_AGENT and method != "agent":
             raise UsageError(f"Unsupported option '{name}' for method '{method}'")
     return words, options
-
-
-def _is_option(word: str) -> bool:
-    return len(word) > 1 and word.startswith("-")
-
-
-def _parser() -> argparse.ArgumentParser:
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise UsageError(message)
-
-    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    for name, metavar in _OPTIONS.items():
-        if metavar:
-            parser.add_argument(f"--{name}", dest=name, metavar=metavar)
-        else:
-            parser.add_argument(f"--{name}", dest=name, action="store_const", const="")
-    parser.add_argument("-h", "--help", dest="help", action="store_const", const="")
-    return parser
 
 
 def _seconds(options: dict[str, str], name: str) -> float:

@@ -1,8 +1,6 @@
-"""Ways out: D-Bus addresses, those of the message buses, and the connection that comes of it."""
+"""Ways out: from a D-Bus address to the connection that comes of it."""
 
 from __future__ import annotations
-
-import os
 
 from hirte.dbus.connection import Connection
 from hirte.runtime.resolve import resolve
@@ -13,7 +11,7 @@ from hirte.wire.sasl import Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from hirte.runtime.log import Log
     from hirte.runtime.loop import Loop
@@ -22,21 +20,7 @@ if TYPE_CHECKING:
 
     OnDone = Callable[["Connection | None", str], None]
 
-# D-Bus specification, "Well-known Message Bus Instances".
-_SYSTEM_BUS = "unix:path=/var/run/dbus/system_bus_socket"
 SYSTEMD_PRIVATE = "unix:path=/run/systemd/private"
-
-
-def system_bus(environ: Mapping[str, str]) -> str:
-    """Return the address of the system bus."""
-    return environ.get("DBUS_SYSTEM_BUS_ADDRESS") or _SYSTEM_BUS
-
-
-def user_bus(environ: Mapping[str, str]) -> str:
-    """Return the address of the user's bus, as sd_bus_open_user(3) finds it."""
-    address = environ.get("DBUS_SESSION_BUS_ADDRESS")
-    directory = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    return address or str(Address(path=f"{directory}/bus"))
 
 
 class Dial:

@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from hirte.wire.errors import AddressError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# D-Bus specification, "Well-known Message Bus Instances".
+SYSTEM_BUS_VARIABLE = "DBUS_SYSTEM_BUS_ADDRESS"
+USER_BUS_VARIABLE = "DBUS_SESSION_BUS_ADDRESS"
+_SYSTEM_BUS = "unix:path=/var/run/dbus/system_bus_socket"
+
 # The colon is beyond the specification's list; the reference writes IPv6 hosts with it.
 _UNESCAPED = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/\\.*:"
@@ -38,6 +47,18 @@ class Address:
         if self.path:
             return f"unix:path={_escape(self.path)}"
         return f"tcp:host={_escape(self.host)},port={self.port}"
+
+
+def system_bus(environ: Mapping[str, str]) -> str:
+    """Return the address of the system bus."""
+    return environ.get(SYSTEM_BUS_VARIABLE) or _SYSTEM_BUS
+
+
+def user_bus(environ: Mapping[str, str], uid: int) -> str:
+    """Return the address of the bus of the user `uid`, as sd_bus_open_user(3) finds it."""
+    address = environ.get(USER_BUS_VARIABLE)
+    directory = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    return address or str(Address(path=f"{directory}/bus"))
 
 
 def parse(text: str) -> list[Address]:

@@ -260,7 +260,7 @@ def test_the_compatible_dialect(fleet: Fleet) -> None:
     lines = said(
         one,
         """
-with connect("bus", dialect="compatible", wait=9) as manager:
+with connect("bus", wait=9) as manager:
     with manager.watch_status() as status:
         while status.next(9) != NodeStatus("node1", "online"):
             pass
@@ -269,9 +269,11 @@ with connect("bus", dialect="compatible", wait=9) as manager:
         manager.node("node2").status()
     except NodeUnknown as error:
         print(error)
+with connect("private") as manager:
+    print(manager.path, manager.status())
 for way in ("bus", "private"):
     try:
-        connect(way).status()
+        connect(way, dialect="native")
     except ManagerAway as error:
         print(error)
 """,
@@ -279,8 +281,10 @@ for way in ("bus", "private"):
     assert lines == [
         "done",
         "no node 'node2' is configured",
+        "/org/eclipse/bluechi up",
         "the manager is not running: nobody owns org.containers.hirte on the system bus",
-        "the manager is not running under the name org.containers.hirte",
+        "the manager is not running: /run/hirte/private: nobody there goes by org.containers.hirte;"
+        " /run/bluechi/private: No such file or directory",
     ]
 
 

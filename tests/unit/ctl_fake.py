@@ -60,6 +60,8 @@ class FakeBus:
         self.calls: list[tuple[str, ...]] = []
         self.to_come: deque[Message | BaseException] = deque()
         self.incoming: deque[Message] = deque()
+        # Whether calls may let the bus start who is called.
+        self.may_start = False
         self._ignored: set[tuple[str, str]] = set()
         self.closed = False
         self._serial = 0
@@ -87,6 +89,10 @@ class FakeBus:
     def ignore(self, path: str, member: str) -> None:
         """From now on leave a call without an answer."""
         self._ignored.add((path, member))
+
+    def owned(self, *names: str) -> None:
+        """Let these names have owners, and no other ones."""
+        self._answers[DRIVER_PATH, "NameHasOwner"] = lambda asked: ("b", (asked[0] in names,))
 
     def nodes(self, *rows: tuple[str, str, str]) -> None:
         """Configure nodes: (name, status, IP)."""
@@ -155,7 +161,7 @@ class FakeBus:
         if path == DRIVER_PATH:
             self.calls.append((member, *received.body))
         else:
-            assert received.header.flags & MessageFlag.no_auto_start
+            assert bool(received.header.flags & MessageFlag.no_auto_start) != self.may_start
             interface = fields[HeaderFields.interface]
             destination = fields.get(HeaderFields.destination, "")
             self.calls.append((destination, path, interface, member, *received.body))

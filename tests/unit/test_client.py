@@ -119,6 +119,15 @@ def test_errors_have_their_class(
     assert said in str(raised.value)
 
 
+def test_a_manager_that_stops_before_it_answers(bus: FakeBus) -> None:
+    bus.refuse(NODE1, "FreezeUnit", ERROR + "Failed", "Request cancelled")
+    with pytest.raises(ManagerAway, match=r"^the manager stopped before it answered$"):
+        client(bus).node("node1").freeze_unit("a.service")
+    bus.refuse(NODE1, "FreezeUnit", ERROR + "Failed", "Request cancelled by the unit")
+    with pytest.raises(CallError, match="by the unit"):
+        client(bus).node("node1").freeze_unit("a.service")
+
+
 def test_nobody_answers(bus: FakeBus) -> None:
     bus.ignore(ROOT, "ListNodes")
     with pytest.raises(TimeoutError, match="no answer to ListNodes within 45 s") as raised:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import threading
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 from jeepney import AuthenticationError, DBusAddress, new_method_return, new_signal
 
-import hirte.client.connecting
 from hirte.api.dialect import NATIVE
-from hirte.client import CallError, ManagerAway, NotPermitted, UnitNew, connect
+from hirte.client import CallError, ManagerAway, UnitNew, connect
+from hirte.client.connecting import open_bus
 from hirte.client.connection import Connection
 from hirte.client.errors import MANAGER_GONE
 from hirte.client.link import Link, open_link
@@ -187,56 +186,35 @@ def test_who_does_not_want_us(
         open_link(listener(answer), 0.05)
 
 
-def test_ways(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    connecting = hirte.client.connecting
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/bus")
-    monkeypatch.setitem(connecting.PRIVATE_PATHS, "native", f"{tmp_path}/private")
-    for way, said in (("bus", "bus cannot be reached: No such file"), ("private", "/private: No")):
-        with pytest.raises(ManagerAway, match=said):
-            connect(way)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(ManagerAway, match="the system bus cannot be reached"):
-        connect(wait=0.01)
-    with pytest.raises(ValueError, match="'smoke'"):
-        connect("smoke")
-    with pytest.raises(ValueError, match="'klingon'"):
-        connect(dialect="klingon")
-
-
-def test_the_private_socket_is_first_for_root(
-    monkeypatch: pytest.MonkeyPatch, listener: Callable[[bytes], str]
-) -> None:
-    connecting = hirte.client.connecting
-    monkeypatch.setitem(connecting.PRIVATE_PATHS, "native", listener(b"OK 1234\r\n"))
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(ManagerAway, match="the system bus cannot be reached"):
-        connect()
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with connect(wait=1.0) as manager:
-        assert manager.unique_name == ""
-
-
-def test_a_socket_that_is_not_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str, timeout: float) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(hirte.client.connecting, "open_link", refuse)
-    with pytest.raises(NotPermitted, match="/run/hirte/private is for root"):
-        connect("private")
-
-
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
         ("garbage", "is not the address of a Unix socket"),
         ("tcp:host=h,port=1", "is not the address of a Unix socket"),
+        ("tcp:host=h,port=1;unix:path=/nonexistent/b%c3%a4s", "No such file or directory"),
     ],
 )
-def test_a_bus_elsewhere(monkeypatch: pytest.MonkeyPatch, address: str, reason: str) -> None:
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-    with pytest.raises(ManagerAway, match=reason):
-        connect("bus")
+@pytest.mark.parametrize(("user", "name"), [(False, "SYSTEM"), (True, "SESSION")])
+def test_a_bus_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, address: str, reason: str, user: bool, name: str
+) -> None:
+    variable = f"DBUS_{name}_BUS_ADDRESS"
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(ManagerAway) as raised:
+        open_bus(user)
+    bus = "user" if user else "system"
+    said = f"{variable} {reason}" if reason.startswith("is not") else reason
+    assert str(raised.value) == f"the {bus} bus cannot be reached: {said}"
+
+
+def test_the_path_of_a_bus_may_be_escaped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, listener: Callable[[bytes], str]
+) -> None:
+    link = tmp_path / "b\u00e4s"
+    link.symlink_to(listener(b"REJECTED no\r\n"))
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/b%c3%a4s")
+    with pytest.raises(ManagerAway, match="it refuses us: "):
+        open_bus()
 
 
 def test_a_bus_that_refuses_us(

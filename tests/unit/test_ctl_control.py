@@ -107,7 +107,6 @@ def test_somebody_else_cannot_end_the_job(bus: FakeBus, capsys: pytest.CaptureFi
         ("dependency", "a unit that it needs did not start; "),
         ("skipped", "it does not apply to the unit as it is; "),
         ("invalid", "the unit is not active; "),
-        ("cancelled due to shutdown", "the manager stopped while the job ran; "),
         ("something new", ""),
     ],
 )
@@ -129,30 +128,6 @@ def test_a_result_plays_no_tricks_on_the_terminal(
     bus.to_come.append(bus.job_removed("done\x1b[2J\n"))
     assert ctl(bus, "start", "node1", "a.service") == 1
     assert capsys.readouterr().out == "node1 a.service start: done\\x1b[2J\\n\n"
-
-
-def test_the_manager_goes_away_while_waiting(
-    bus: FakeBus, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bus.to_come.append(bus.owner_changed())
-    assert ctl(bus, "start", "node1", "a.service") == 6
-    assert capsys.readouterr() == (
-        "",
-        "hirte ctl: the manager went away, and with it the news of how the job ends\n",
-    )
-
-
-def test_the_manager_is_replaced_while_waiting(bus: FakeBus) -> None:
-    bus.to_come.append(bus.owner_changed(new=":1.8"))
-    assert ctl(bus, "start", "node1", "a.service") == 6
-
-
-def test_the_bus_goes_away_while_waiting(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
-    bus.to_come.append(ConnectionResetError(104, "Connection reset by peer"))
-    assert ctl(bus, "start", "node1", "a.service") == 6
-    assert capsys.readouterr().err == (
-        "hirte ctl: the system bus went away: Connection reset by peer\n"
-    )
 
 
 def test_somebody_else_cannot_send_the_manager_away(bus: FakeBus) -> None:
@@ -223,12 +198,3 @@ def test_the_manager_is_not_running(
     assert ctl(bus, "start", "node1", "a") == 6
     assert "the manager is not running" in capsys.readouterr().err
     assert [call[0] for call in bus.calls] == ["GetNameOwner"]
-
-
-def test_the_manager_ends_before_it_answers(
-    bus: FakeBus, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = "Message recipient disconnected from message bus without replying"
-    bus.refuse(NODE1, "StartUnit", ERROR + "NoReply", text, sender=DRIVER)
-    assert ctl(bus, "start", "node1", "a") == 6
-    assert "the manager is not running" in capsys.readouterr().err

@@ -145,17 +145,6 @@ def test_a_node_that_does_not_answer(bus: FakeBus, capsys: pytest.CaptureFixture
     assert "hirte ctl: n2 a.service start: no answer within 45 s\n" in capsys.readouterr().err
 
 
-def test_the_manager_goes_away(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
-    bus.to_come.append(bus.owner_changed())
-    assert ctl(bus, "start", "n1,n2", "a") == 6
-    text = "the manager went away, and with it the news of how the job ends"
-    assert capsys.readouterr().err == (
-        f"hirte ctl: n1 a.service start: {text}\n"
-        f"hirte ctl: n2 a.service start: {text}\n"
-        "hirte ctl: 0 done, 2 failed\n"
-    )
-
-
 def test_dry_run_touches_nothing(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(bus, "start", "n1,n2", "a", "--dry-run") == 0
     assert capsys.readouterr() == (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import pytest
 
 from hirte.runtime import dial as module
-from hirte.runtime.dial import Dial, system_bus, user_bus
+from hirte.runtime.dial import Dial
 from hirte.runtime.loop import Loop
 from hirte.runtime.stream import TcpOptions
 from tests.unit.talk import OPENING, Attempt, ListLog
@@ -137,12 +136,3 @@ def test_an_attempt_that_was_given_up_tells_nothing(world, moment):
         assert world.results[0][0].open
     else:
         assert world.loop._handlers == {}
-
-
-def test_the_addresses_of_the_buses():
-    assert system_bus({}) == "unix:path=/var/run/dbus/system_bus_socket"
-    assert system_bus({"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/x"}) == "unix:path=/x"
-    assert user_bus({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/x"}) == "unix:path=/x"
-    assert user_bus({"XDG_RUNTIME_DIR": "/run/user/7"}) == "unix:path=/run/user/7/bus"
-    assert user_bus({"XDG_RUNTIME_DIR": "/a b,c"}) == "unix:path=/a%20b%2cc/bus"
-    assert user_bus({}) == f"unix:path=/run/user/{os.getuid()}/bus"

@@ -51,6 +51,8 @@ def test_first_word_chooses_the_mode(calls: list, mode: str) -> None:
         ("/usr/libexec/hirte-agent", "agent", "hirte-agent"),
         ("../bin/hirte-manager", "manager", "hirte-manager"),
         ("/usr/bin/bluechi-is-online", "online", "bluechi-is-online"),
+        ("/usr/libexec/bluechi-proxy", "proxy", "bluechi-proxy"),
+        ("/usr/libexec/hirte-proxy", "proxy", "hirte-proxy"),
     ],
 )
 def test_name_called_by_chooses_the_mode(calls: list, path: str, mode: str, name: str) -> None:
@@ -98,7 +100,8 @@ def test_no_mode_is_a_usage_error(
 ) -> None:
     assert program.main(argv) == 2
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("", f"{complaint}; modes are: manager, agent, ctl, online\n")
+    modes = "manager, agent, ctl, online, proxy"
+    assert (said.out, said.err) == ("", f"{complaint}; modes are: {modes}\n")
     assert calls == []
 
 

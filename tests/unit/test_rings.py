@@ -29,8 +29,10 @@ RINGS: dict[str, set[str]] = {
     "client": {"wire", "api"},
     "ctl": {"api", "client"},
     "online": {"wire", "api", "client"},
+    "proxy": {"api", "client"},
     "modes": {
         "wire", "api", "dbus", "settings", "manager", "agent", "runtime", "client", "ctl", "online",
+        "proxy",
     },
 }
 
@@ -65,7 +67,7 @@ WORLD = {
 WORLDLESS = ("wire", "api", "dbus", "manager", "agent")
 
 # What runs with the standard library and jeepney alone, and where jeepney is welcome at all.
-JEEPNEY = ("client", "online")
+JEEPNEY = ("client", "online", "proxy")
 
 
 class Import(NamedTuple):

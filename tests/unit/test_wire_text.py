@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hirte.wire import names
-from hirte.wire.address import Address, parse
+from hirte.wire.address import Address, parse, system_bus, user_bus
 from hirte.wire.errors import AddressError
 from hirte.wire.escape import escape
 
@@ -91,6 +91,16 @@ def test_addresses_differ_from_each_other_and_from_texts():
 def test_not_an_address(text):
     with pytest.raises(AddressError):
         parse(text)
+
+
+
+def test_the_addresses_of_the_buses():
+    assert system_bus({}) == "unix:path=/var/run/dbus/system_bus_socket"
+    assert system_bus({"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/x"}) == "unix:path=/x"
+    assert user_bus({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/x"}, 7) == "unix:path=/x"
+    assert user_bus({"XDG_RUNTIME_DIR": "/run/me"}, 7) == "unix:path=/run/me/bus"
+    assert user_bus({"XDG_RUNTIME_DIR": "/a b,c"}, 7) == "unix:path=/a%20b%2cc/bus"
+    assert user_bus({}, 7) == "unix:path=/run/user/7/bus"
 
 
 GRAMMAR = {
