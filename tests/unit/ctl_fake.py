@@ -53,12 +53,12 @@ class FakeBus:
     """The bus and the manager; has the methods of the client's Link.
 
     `calls` records what was asked for, the bus's own methods too. What happens while the tool waits
-    for signals is in `to_come`: signals, or exceptions.
+    for signals is in `to_come`: signals, exceptions, or what is called then.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
-        self.to_come: deque[Message | BaseException] = deque()
+        self.to_come: deque[Message | BaseException | Callable[[], object]] = deque()
         self.incoming: deque[Message] = deque()
         self._ignored: set[tuple[str, str]] = set()
         self.closed = False
@@ -144,7 +144,10 @@ class FakeBus:
             event = self.to_come.popleft()
             if isinstance(event, BaseException):
                 raise event
-            self.deliver(event)
+            if callable(event):
+                event()
+            else:
+                self.deliver(event)
         return self.incoming.popleft()
 
     def send(self, message: Message) -> int:
