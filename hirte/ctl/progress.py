@@ -1,7 +1,7 @@
 """A line on the terminal that says what is waited for, once that takes longer than a second.
 
 Rules of this file:
-- The line is no part of any output: it is drawn over once a second, and gone before anything else
+- The line is no part of any output: it is drawn over when it changes, and gone before anything else
   is printed.
 - Nothing is drawn within a second after something was printed: what is printed is never torn.
 - The timer is a signal, so that it ticks wherever the tool waits, also in the handshake with a bus
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Seconds: who waits for less does not wonder.
 _PATIENCE = 1.0
+# Seconds between looks at the clock: waits do not begin when the timer does.
+_TICK = 0.25
 # Carriage return, and erase to the end of the line (ECMA-48 EL).
 _ERASE = "\r\x1b[K"
 
@@ -36,7 +38,7 @@ class Progress:
     def __init__(self, terminal: Terminal, program: str) -> None:
         self._terminal = terminal
         self._program = program
-        self._is_shown = False
+        self._shown = ""
         self._printed = monotonic()
         self._whom: Callable[[], Wait | None] = lambda: None
 
@@ -44,7 +46,7 @@ class Progress:
         """Let time pass; nothing special is waited for, but the manager."""
         self.wait_for(None)
         _signal.signal(_signal.SIGALRM, self._tick)
-        _signal.setitimer(_signal.ITIMER_REAL, _PATIENCE, _PATIENCE)
+        _signal.setitimer(_signal.ITIMER_REAL, _TICK, _TICK)
 
     def end(self) -> None:
         """Leave nothing behind."""
@@ -60,8 +62,8 @@ class Progress:
     def erase(self) -> None:
         """Make room for something that is printed."""
         self._printed = monotonic()
-        if self._is_shown:
-            self._is_shown = False
+        if self._shown:
+            self._shown = ""
             self._write(_ERASE)
 
     def _tick(self, number: int, frame: object) -> None:
@@ -69,8 +71,10 @@ class Progress:
         now = monotonic()
         if wait is None or now - wait[1] < _PATIENCE or now - self._printed < _PATIENCE:
             return
-        self._write(_ERASE + self._line(*wait, now))
-        self._is_shown = True
+        line = self._line(*wait, now)
+        if line != self._shown:
+            self._write(_ERASE + line)
+            self._shown = line
 
     def _line(self, what: str, since: float, count: int, now: float) -> str:
         more = f" +{count - 1} more" if count > 1 else ""

@@ -264,7 +264,11 @@ class _Crew:
                 style = BAD if outcome.code else ""
                 request.say(f"{_label(request, work)}: ", line, style=style)
         if outcome.advice:
-            (request.complain if outcome.code else request.note)(outcome.advice)
+            advice = outcome.advice
+            if outcome.code and (request.is_json or request.has("quiet")):
+                # Nothing else tells people what this is about.
+                advice = f"{_label(request, work)}: {outcome.result}; {advice}"
+            (request.complain if outcome.code else request.note)(advice)
         self._count(outcome.code)
 
     def _refused(self, work: Work, error: Error) -> None:

@@ -121,6 +121,12 @@ class FakeBus:
             path=DRIVER_PATH, interface=DRIVER, sender=DRIVER,
         )  # fmt: skip
 
+    def status_changed(self, node: str, status: str) -> Message:
+        """Return the manager's signal for a node that is online or offline now."""
+        values = (f"{NAME}.Node", {"Status": ("s", status)}, [])
+        where = {"path": node_path(node), "interface": f"{DRIVER}.Properties"}
+        return self.signal("PropertiesChanged", "sa{sv}as", *values, **where)
+
     def deliver(self, message: Message) -> None:
         """Let a signal arrive."""
         self.incoming.append(message)

@@ -124,6 +124,18 @@ def test_only_done_is_a_success(
     )
 
 
+@pytest.mark.parametrize("options", [("-q",), ("-o", "json")])
+def test_without_a_line_of_the_answer_the_error_says_what_failed(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    bus.to_come.append(bus.job_removed("failed"))
+    assert ctl(bus, "start", "node1", "a", *options) == 1
+    assert capsys.readouterr().err == (
+        "hirte ctl: node1 a.service start: failed; see `hirte ctl status node1 a.service`"
+        " and `journalctl -u a.service` on node1\n"
+    )
+
+
 def test_a_result_plays_no_tricks_on_the_terminal(
     bus: FakeBus, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -125,16 +125,8 @@ def test_metrics_listen(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> Non
 # status --watch
 
 
-def status_changed(bus: FakeBus, node: str, status: str) -> object:
-    values = (f"{NAME}.Node", {"Status": ("s", status)}, [])
-    return bus.signal(
-        "PropertiesChanged", "sa{sv}as", *values,
-        path=node_path(node), interface=f"{DRIVER}.Properties",
-    )  # fmt: skip
-
-
 def test_watch_the_nodes(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
-    bus.to_come.extend([status_changed(bus, "node1", "offline"), KeyboardInterrupt()])
+    bus.to_come.extend([bus.status_changed("node1", "offline"), KeyboardInterrupt()])
     assert ctl(bus, "status", "-w", "--no-legend") == 0
     everything = "node1  online  -  now\nnode2  online  -  now\n"
     assert capsys.readouterr() == (everything * 2, "")

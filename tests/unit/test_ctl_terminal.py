@@ -190,7 +190,9 @@ def test_what_is_waited_for(bus: FakeBus, tty: Tty, clock: Clock) -> None:
         clock.tick()
         seen.append(tty.read())
 
-    bus.to_come.extend([tick, tick, bus.job_removed("done", job=2), tick, tick])
+    bus.to_come.extend([tick, lambda: clock.tick(0.25), lambda: clock.tick(0.75)])
+    bus.to_come.append(lambda: seen.append(tty.read()))
+    bus.to_come.extend([bus.job_removed("done", job=2), tick, tick])
     bus.to_come.append(bus.job_removed("done", job=1))
     assert tty.ctl(bus, "start", "node1,n2", "a") == 0
     assert seen == [
