@@ -47,7 +47,9 @@ class Live:
         handlers = {_signal.SIGWINCH: self._resized, _signal.SIGTSTP: self._suspend}
         handlers.update(dict.fromkeys(_ENDS, _end))
         for number, handler in handlers.items():
-            self._before[number] = _signal.signal(number, handler)
+            # What was ignored from the start, as by nohup or without job control, stays so.
+            if _signal.getsignal(number) != _signal.SIG_IGN:
+                self._before[number] = _signal.signal(number, handler)
         self._terminal.write(_ENTER)
         return self
 

@@ -10,7 +10,7 @@ import pytest
 
 from hirte.ctl import progress, watch
 from tests.hints import OFFLINE
-from tests.unit.ctl_fake import DRIVER, NAME, ROOT, FakeBus, node_path, unit
+from tests.unit.ctl_fake import NAME, ROOT, FakeBus, node_path, unit
 from tests.unit.ctl_tty import Tty
 
 LONG = "navigation-map-tile-prefetch-and-cache-warm-up-for-the-western-hemisphere.service"
@@ -281,27 +281,14 @@ def test_who_is_not_told_what_is_waited_for(
 # The live view
 
 
-def status_changed(bus: FakeBus, node: str, status: str) -> object:
-    values = (f"{NAME}.Node", {"Status": ("s", status)}, [])
-    return bus.signal(
-        "PropertiesChanged", "sa{sv}as", *values,
-        path=node_path(node), interface=f"{DRIVER}.Properties",
-    )  # fmt: skip
-
-
-def goes(bus: FakeBus, *states: str) -> object:
-    """Return an event: node1 and n2 have these states now."""
-    bus.nodes(("node1", states[0], "10.0.0.1"), ("n2", states[1], ""))
-    return bus.deliver(status_changed(bus, "n2", states[1]))
-
-
 def test_only_the_lines_that_changed_are_drawn_again(bus: FakeBus, tty: Tty) -> None:
     seen: list[str] = []
 
     def comes_online() -> None:
         seen.append(tty.read())
         assert tty.screen.is_alternate
-        goes(bus, "online", "online")
+        bus.nodes(("node1", "online", "10.0.0.1"), ("n2", "online", ""))
+        bus.deliver(bus.status_changed("n2", "online"))
 
     def look() -> None:
         seen.append(tty.read())
@@ -348,7 +335,7 @@ def test_a_line_that_is_as_before_is_not_drawn(bus: FakeBus, tty: Tty) -> None:
     def n2_comes() -> None:
         tty.read()
         bus.nodes(("node1", "online", "10.0.0.1"), ("n2", "online", ""), ("n3", "offline", ""))
-        bus.deliver(status_changed(bus, "n2", "online"))
+        bus.deliver(bus.status_changed("n2", "online"))
 
     def look() -> None:
         seen.append(tty.read())
@@ -455,6 +442,17 @@ def test_whoever_ends_it_finds_the_terminal_as_it_was(
     assert tty.read().count(LEAVE) == 1
     assert not tty.screen.is_alternate and tty.screen.has_cursor
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_signals_that_were_ignored_stay_ignored(bus: FakeBus, tty: Tty) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        bus.to_come.append(lambda: signal.raise_signal(signal.SIGHUP))
+        bus.to_come.append(KeyboardInterrupt())
+        assert tty.ctl(bus, "status", "-w") == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_suspended_it_lends_the_terminal_to_the_shell(
