@@ -11,8 +11,8 @@ PINS  := $(shell { readlink -f "$$(command -v python3)"; cat requirements/dev.tx
 VENV  := .venv/made-for-$(PINS)
 RUN   := .venv/bin/python
 
-.PHONY: help run test lint types unit property sim foreign fleet build-tests test-pythons zipapp \
-        bench bench-scale docs fuzz clean venv
+.PHONY: help run test lint types unit property sim foreign fleet golden build-tests test-pythons \
+        zipapp bench bench-scale docs fuzz clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,10 @@ foreign: zipapp ## tests against other people's D-Bus implementations
 
 fleet: zipapp ## tests on booted systemd nodes (root)
 	@$(RUN) packaging/check.py fleet
+
+golden: zipapp ## write anew what hirte ctl should print, from what it prints (root)
+	@GOLDEN=write $(RUN) -m pytest --quiet tests/fleet/test_ctl_golden.py
+	@git diff --stat tests/fleet/golden
 
 build-tests: zipapp ## tests of the one file: reproducible, runs anywhere
 	@$(RUN) packaging/check.py build

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hirte import __version__
 from hirte.ctl.exits import DONE, MEANINGS, USAGE, Failure
+from hirte.ctl.text import wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from hirte.ctl.options import Option
     from hirte.ctl.request import Request
     from hirte.ctl.verbs import Verb
+
+# Columns of the explanations, however small the terminal is.
+_LEAST = 20
 
 
 def version(request: Request) -> int:
@@ -25,12 +29,12 @@ def help(request: Request) -> int:
     from hirte.ctl.verbs import VERBS
 
     if not request.words:
-        print(overview(request.program), end="")
+        print(overview(request.program, request.out.width), end="")
         return DONE
     verb = VERBS.get(request.words[0])
     if verb is None:
-        raise Failure(unknown(request.program, request.words[0]), USAGE)
-    print(explanation(request.program, verb), end="")
+        raise unknown(request.words[0])
+    print(explanation(request.program, verb, request.out.width), end="")
     return DONE
 
 
@@ -40,37 +44,42 @@ def usage(program: str, verb: Verb) -> str:
     return " ".join([program, verb.name, *verb.words, *options])
 
 
-def unknown(program: str, word: str) -> str:
-    """Return the complaint about a word that is no verb."""
-    return f"unknown command '{word}'; `{program} help` lists the commands"
+def unknown(word: str) -> Failure:
+    """Return the failure that a word is no verb."""
+    from hirte.ctl.failures import meant
+    from hirte.ctl.verbs import VERBS
+
+    text = f"unknown command '{word}'{meant(word, VERBS)}"
+    return Failure(text, USAGE, "`{program} help` lists the commands")
 
 
-def explanation(program: str, verb: Verb) -> str:
-    """Return the help on one verb."""
+def explanation(program: str, verb: Verb, width: int = 0) -> str:
+    """Return the help on one verb; a `width` above 0 is that of the terminal."""
     from hirte.ctl.options import COMMON
 
     lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), "", "options:"]
-    lines += _options([*verb.options, *COMMON])
+    lines += _options([*verb.options, *COMMON], width)
     lines += ["", f"example: {program} {verb.example}"]
     return "\n".join(lines) + "\n"
 
 
-def overview(program: str) -> str:
-    """Return the help on the whole tool."""
+def overview(program: str, width: int = 0) -> str:
+    """Return the help on the whole tool; a `width` above 0 is that of the terminal."""
     from hirte.ctl.options import COMMON
     from hirte.ctl.verbs import VERBS
 
     lines = [f"usage: {program} [COMMAND [WORD...]] [OPTION...]", "", "commands:"]
-    lines += _columns([(" ".join([verb.name, *verb.words]), verb.help) for verb in VERBS.values()])
+    said = [(" ".join([verb.name, *verb.words]), verb.help) for verb in VERBS.values()]
+    lines += _columns(said, width)
     known = {option.name: option for verb in VERBS.values() for option in verb.options}
-    lines += ["", "options:", *_options([*known.values(), *COMMON])]
+    lines += ["", "options:", *_options([*known.values(), *COMMON], width)]
     lines += ["", "exit codes:"]
-    lines += _columns([(str(code), meaning) for code, meaning in MEANINGS.items()])
+    lines += _columns([(str(code), meaning) for code, meaning in MEANINGS.items()], width)
     return "\n".join(lines) + "\n"
 
 
-def _options(options: Iterable[Option]) -> list[str]:
-    return _columns([(_spelling(option, short=True), option.help) for option in options])
+def _options(options: Iterable[Option], width: int) -> list[str]:
+    return _columns([(_spelling(option, short=True), option.help) for option in options], width)
 
 
 def _spelling(option: Option, short: bool = False) -> str:
@@ -78,9 +87,15 @@ def _spelling(option: Option, short: bool = False) -> str:
     return f"-{option.short}, {long}" if short and option.short else long
 
 
-def _columns(rows: list[tuple[str, str]]) -> list[str]:
-    width = max(len(left) for left, _ in rows)
-    return [f"  {left:{width}}  {right}" for left, right in rows]
+def _columns(rows: list[tuple[str, str]], width: int) -> list[str]:
+    indent = max(len(left) for left, _ in rows)
+    room = max(_LEAST, width - indent - 4) if width else max(len(right) for _, right in rows)
+    lines = []
+    for left, right in rows:
+        for line in wrap(right, room):
+            lines.append(f"  {left:{indent}}  {line}")
+            left = ""
+    return lines
 
 
 def _sentence(text: str) -> str:

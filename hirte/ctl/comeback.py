@@ -84,8 +84,8 @@ class Aftermath:
             lost = "the manager went away, as was asked, and cannot tell how its stop ended"
             look = f"see `systemctl status {unit}` on {work.node}"
             return Outcome("the manager is away", DONE, f"{lost}; {look}")
-        lost = f"how the {verb} of {unit} on {work.node} ended is not known"
-        raise ManagerAway(f"the manager was not reached again within {patience:g} s; {lost}")
+        text = f"the manager was not reached again within {patience:g} s"
+        raise ManagerAway(f"{text}; how this ended is not known")
 
     def _announce(self, error: ManagerAway) -> None:
         if self._missed is not self._request.manager:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hirte.ctl.about import unknown, usage
 from hirte.ctl.exits import USAGE, Failure
+from hirte.ctl.failures import meant
 from hirte.ctl.options import ALL_NODES, COMMON, HELP, VERSION
 from hirte.ctl.verbs import DEFAULT, VERBS
 from hirte.words import is_option, is_text
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from hirte.ctl.options import Option
     from hirte.ctl.verbs import Verb
+
+_NO_OPTION = "`{program} help COMMAND` lists the options; what follows -- is no option"
 
 
 def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, str]]:
@@ -39,7 +43,7 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
         words = [DEFAULT.name]
     verb = VERBS.get(words[0])
     if verb is None:
-        raise Failure(unknown(program, words[0]), USAGE)
+        raise unknown(words[0])
     if ALL_NODES.name in options and ALL_NODES in verb.options:
         words.insert(1, "*")
     if not verb.takes(len(words) - 1):
@@ -64,12 +68,18 @@ def _split(argv: Sequence[str], program: str) -> tuple[list[str], dict[str, str]
     namespace, words = build_parser(program).parse_known_args(before)
     for word in words:
         if is_option(word):
-            raise Failure(f"unknown option {word}; after -- it would be a word", USAGE)
+            guess = meant(word.partition("=")[0], [f"--{option.name}" for option in _options()])
+            raise Failure(f"unknown option {word}{guess}", USAGE, _NO_OPTION)
     options = {
         name: ",".join(value) if isinstance(value, list) else value
         for name, value in vars(namespace).items()
     }
     return words + after, options
+
+
+def _options() -> list[Option]:
+    known = {option.name: option for verb in VERBS.values() for option in verb.options}
+    return [*known.values(), *COMMON]
 
 
 def build_parser(program: str) -> argparse.ArgumentParser:
@@ -84,8 +94,7 @@ def build_parser(program: str) -> argparse.ArgumentParser:
             raise Failure(message, USAGE)
 
     parser = Parser(prog=program, add_help=False, argument_default=argparse.SUPPRESS)
-    known = {option.name: option for verb in VERBS.values() for option in verb.options}
-    for option in [*known.values(), *COMMON]:
+    for option in _options():
         flags = [f"--{option.name}", *([f"-{option.short}"] if option.short else [])]
         if option.metavar:
             action = "append" if option.many else "store"

@@ -28,12 +28,17 @@ MEANINGS = {
     UNREACHABLE: "the manager cannot be reached, or does not permit it",
     TIMED_OUT: "--timeout is over",
     INTERRUPTED: "interrupted",
+    BROKEN_PIPE: "whoever read the answer has enough, as `head` does",
 }
 
 
 class Failure(Exception):
-    """The verb cannot do its work. The text is one line, for the administrator."""
+    """The verb cannot do its work. The text is one line, for the administrator.
 
-    def __init__(self, text: str, code: int = FAILED) -> None:
+    So is `hint`, what one may try next, which may speak of the tool as {program}.
+    """
+
+    def __init__(self, text: str, code: int = FAILED, hint: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.hint = hint

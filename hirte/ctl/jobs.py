@@ -6,11 +6,13 @@ from hirte.client.errors import CallError
 from hirte.client.session import UNKNOWN_OBJECT
 from hirte.ctl.exits import DONE, UNKNOWN, USAGE, Failure
 from hirte.ctl.targets import configured_nodes
+from hirte.ctl.text import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hirte.ctl.request import Request
 
+_JOBS = "`{program} jobs` lists the jobs that are under way"
 _TITLES = ("JOB", "NODE", "UNIT", "TYPE", "STATE")
 
 
@@ -26,6 +28,7 @@ def jobs(request: Request) -> int:
         request.dump([dict(zip(keys, row)) for row in rows])
     else:
         request.show(_TITLES, [(str(number), *rest) for number, *rest in rows])
+        request.legend(f"{counted(len(rows), 'job')} listed.")
     return DONE
 
 
@@ -42,7 +45,7 @@ def cancel(request: Request) -> int:
         except CallError as error:
             if error.name != UNKNOWN_OBJECT:
                 raise
-            request.complain(f"there is no job {word}; it may have ended")
+            request.complain(f"there is no job {word}; it may have ended", _JOBS)
             code = UNKNOWN
             continue
         job.cancel()

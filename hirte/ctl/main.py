@@ -55,17 +55,31 @@ def run(argv: Sequence[str], program: str, connect: Callable[[], Manager] = conn
 
 
 def _run(argv: Sequence[str], program: str, connect: Callable[[], Manager]) -> int:
+    hints: dict[str, None] = {}
+    is_quiet = False
     try:
-        try:
-            verb, words, options = read(argv, program)
-            return verb.run(Request(program, verb, words, options, connect))
-        except Error as error:
-            from hirte.ctl.failures import failure
-
-            raise failure(error) from error
+        request = Request(program, *read(argv, program), connect)
+        hints, is_quiet = request.hints, request.has("quiet")
+        code, text = _do(request), ""
     except Failure as failed:
-        complain(program, str(failed))
-        return failed.code
+        code, text = failed.code, str(failed)
+        if failed.hint:
+            hints[failed.hint] = None
+    complain(program, text, () if is_quiet else hints)
+    return code
+
+
+def _do(request: Request) -> int:
+    """Do what is asked for. Raises Failure."""
+    request.begin()
+    try:
+        return request.verb.run(request)
+    except Error as error:
+        from hirte.ctl.failures import failure
+
+        raise failure(error) from error
+    finally:
+        request.end()
 
 
 def _drop_output() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hirte.ctl.exits import DONE, FAILED, NOT_ACTIVE, UNKNOWN
+from hirte.ctl.failures import meant
 from hirte.ctl.names import matches
 from hirte.ctl.targets import Targets, ask, ask_all, find_nodes, refuse
+from hirte.ctl.text import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ _ALL = ""
 _ACTIVE = ("active", "reloading", "refreshing")
 # Those that `systemctl is-enabled` calls enabled.
 _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+_NO_PROPERTY = "`{program} show NODE UNIT` prints all that a unit has"
 
 
 def is_active(request: Request) -> int:
@@ -74,7 +77,7 @@ def _states(request: Request, rows: list[tuple[str, str, str]], name: str = "sta
         return
     for node, unit, told in rows:
         who = " ".join(filter(None, [node, unit]))
-        request.say(told if len(rows) == 1 else f"{who}: {told}")
+        request.say("" if len(rows) == 1 else f"{who}: ", told)
 
 
 def list_unit_files(request: Request) -> int:
@@ -100,6 +103,7 @@ def list_unit_files(request: Request) -> int:
     ]
     if files or code == DONE:
         request.show(_FILE_TITLES, rows)
+        request.legend(f"{counted(len(rows), 'unit file')} listed.")
     return code
 
 
@@ -107,7 +111,7 @@ def tell_absent(request: Request, listed: Any) -> None:
     """Say which nodes a list of all nodes is without."""
     absent = [node.name for node in request.manager.list_nodes() if node.name not in listed]
     if absent:
-        request.complain(f"not listed, because offline: {', '.join(absent)}")
+        request.note(f"not listed, because offline: {', '.join(absent)}")
 
 
 def show(request: Request) -> int:
@@ -119,7 +123,8 @@ def show(request: Request) -> int:
     for number, (node, unit, told) in enumerate(answers):
         missing = [name for name in wanted if name not in told]
         for name in missing:
-            request.complain(f"{node}: {unit} has no property {name}")
+            guess = meant(name, told)
+            request.complain(f"{node}: {unit} has no property {name}{guess}", _NO_PROPERTY)
             code = max(code, FAILED)
         shown = {name: told[name] for name in wanted or sorted(told) if name in told}
         if request.is_json:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from hirte.ctl.exits import USAGE, Failure
-from hirte.ctl.text import plain_table, printable, table
+from hirte.ctl.terminal import Terminal
+from hirte.ctl.text import Table, join, plain_table, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from hirte.client.manager import Manager
+    from hirte.ctl.progress import Progress, Wait
     from hirte.ctl.verbs import Verb
+
+    # Texts of whole lines, made when they are shown.
+    Frame = list[Callable[[], str]]
 
 _TEXT, _JSON = "text", "json"
 
@@ -25,10 +31,16 @@ class Request:
     of the manager; it is called once, when the verb first needs it, and may raise Failure and the
     client's errors.
 
+    `hints` are what the administrator may try next, each once, for the end; `out` is where answers
+    go.
+
     Raises Failure when the output is to be in a format that there is not.
     """
 
-    __slots__ = ("_connect", "_manager", "is_json", "options", "program", "verb", "words")
+    __slots__ = (
+        "_connect", "_err", "_frame", "_manager", "_node_names", "_progress", "hints", "is_json",
+        "options", "out", "program", "verb", "words",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -44,6 +56,12 @@ class Request:
         self.options = options
         self._connect = connect
         self._manager: Manager | None = None
+        self._node_names: list[str] | None = None
+        self.out = Terminal(sys.stdout, os.environ)
+        self._err = Terminal(sys.stderr, os.environ)
+        self._frame: Frame | None = None
+        self._progress: Progress | None = None
+        self.hints: dict[str, None] = {}
         output = options.get("output", _TEXT)
         if output not in (_TEXT, _JSON):
             raise Failure(f"there is no output '{output}', only {_TEXT} and {_JSON}", USAGE)
@@ -65,33 +83,135 @@ class Request:
             self._manager.close()
         self._manager = self._connect()
 
+    def node_names(self) -> list[str]:
+        """Return the names of all nodes, to guess what a mistyped one means; none if in doubt."""
+        from hirte.client.errors import Error
+
+        if self._node_names is None:
+            try:
+                self._node_names = [node.name for node in self.manager.list_nodes()]
+            except Error:
+                self._node_names = []
+        return self._node_names
+
     def has(self, option: str) -> bool:
         """Tell whether the option was given."""
         return option in self.options
 
-    def complain(self, text: str) -> None:
-        """Print a line on stderr, which is for all that is not the answer."""
-        complain(self.program, text)
+    def complain(self, text: str, hint: str = "") -> None:
+        """Print a line on stderr, which is for all that is not the answer, about what went wrong.
 
-    def say(self, text: str) -> None:
-        """Print a line of the answer, at once."""
-        print(printable(text))
-        flush()
+        A `hint` is kept for the end; it may speak of the tool as {program}.
+        """
+        if hint:
+            self.hints[hint] = None
+        self._tell(self._err, lambda: complaint(self.program, text, self._err))
+
+    def note(self, text: str) -> None:
+        """Print a line on stderr about what did not go wrong."""
+        self._tell(self._err, lambda: f"{self.program}: {printable(text)}\n")
+
+    def say(self, text: str, state: str = "", rest: str = "", style: str = "") -> None:
+        """Print a line of the answer, at once; `state` is a part with a style, its own or this."""
+
+        def line() -> str:
+            painted = self.painted(printable(state), style)
+            return f"{printable(text)}{painted}{printable(rest)}\n"
+
+        self._tell(self.out, line)
+
+    def painted(self, state: str, style: str = "") -> str:
+        """Return a state in its style, or in this, if the answer may have colours."""
+        if not self.out.has_colour:
+            return state
+        from hirte.ctl.colour import paint, style_of
+
+        return paint(state, style or style_of(state))
 
     def show(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; as JSON an array of objects with the titles for names."""
         if self.is_json:
             self.dump(objects(titles, rows))
-            return
-        heads = () if self.has("no-legend") else (titles,)
-        print((plain_table if self.has("plain") else table)(heads, rows), end="")
+        elif self.has("plain"):
+            heads = () if self.has("no-legend") else (titles,)
+            self._tell(self.out, lambda: plain_table(heads, rows))
+        else:
+            self._tell(self.out, lambda: self._table(titles, rows))
+
+    def _table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        out, legend = self.out, not self.has("no-legend")
+        if not out.is_terminal:
+            return "".join(map(join, Table(titles, rows, legend).lines))
+        from hirte.ctl.colour import STATES, TITLE, paint, row_styles
+
+        width = 0 if self.has("full") else out.width
+        table = Table(titles, rows, legend, width, out.ellipsis, STATES)
+        lines = [join(line) for line in table.lines]
+        if out.has_colour:
+            styles = [row_styles(titles, row) for row in rows]
+            painted = [join(map(paint, *row)) for row in zip(table.lines[legend:], styles)]
+            lines = [paint(line.rstrip(), TITLE) + "\n" for line in lines[:legend]] + painted
+        text = "".join(lines)
+        if table.is_shortened and legend:
+            text += "Some names are shortened; --full shows them.\n"
+        return text
+
+    def legend(self, text: str) -> None:
+        """Print a line about a table, for people only."""
+        if self.out.is_terminal and not (
+            self.is_json or self.has("plain") or self.has("no-legend")
+        ):
+            self._tell(self.out, lambda: f"\n{text}\n")
 
     def dump(self, value: Any) -> None:
         """Print a line of JSON, at once."""
         import json
 
-        print(json.dumps(value, default=_as_json))
-        flush()
+        text = json.dumps(value, default=_as_json)
+        self._tell(self.out, lambda: f"{text}\n")
+
+    def _tell(self, where: Terminal, make: Callable[[], str]) -> None:
+        if self._frame is not None:
+            self._frame.append(make)
+            return
+        if self._progress:
+            self._progress.erase()
+        if where is self._err:
+            write_error(make())
+        else:
+            print(make(), end="")
+            flush()
+
+    def framed(self, show: Callable[[Request], Any]) -> Frame:
+        """Return what `show` would print, on stdout and stderr. Raises what it raises."""
+        frame: Frame = []
+        self._frame = frame
+        try:
+            show(self)
+        finally:
+            self._frame = None
+        return frame
+
+    # What takes long
+
+    def begin(self) -> None:
+        """Say from now on what is waited for, if somebody may see it."""
+        if self._err.has_escapes and not self.has("quiet"):
+            from hirte.ctl.progress import Progress
+
+            self._progress = Progress(self._err, self.program)
+            self._progress.begin()
+
+    def end(self) -> None:
+        """Wait for nothing that it would be worth to talk of: the end, or what has no end."""
+        if self._progress:
+            self._progress.end()
+            self._progress = None
+
+    def wait_for(self, whom: Callable[[], Wait | None] | None) -> None:
+        """Let this tell what is waited for; None is the manager."""
+        if self._progress:
+            self._progress.wait_for(whom)
 
 
 def objects(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[dict[str, str]]:
@@ -105,11 +225,31 @@ def _as_json(value: Any) -> Any:
     return list(value) if isinstance(value, bytes) else str(value)
 
 
-def complain(program: str, text: str) -> None:
-    """Print a line of `program` on stderr."""
+def complaint(program: str, text: str, err: Terminal) -> str:
+    """Return the line that complains."""
+    prefix = f"{program}:"
+    if err.has_colour:
+        from hirte.ctl.colour import BAD, paint
+
+        prefix = paint(prefix, BAD)
+    return f"{prefix} {printable(text)}\n"
+
+
+def complain(program: str, text: str, hints: Iterable[str] = ()) -> None:
+    """Print on stderr a line of `program`, if there is any, and what one may try next."""
+    err = Terminal(sys.stderr, os.environ)
+    lines = [complaint(program, text, err)] if text else []
+    lines += [f"{program}: hint: {hint.format(program=program)}\n" for hint in hints]
+    write_error("".join(lines))
+
+
+def write_error(text: str) -> None:
+    """Write lines on stderr."""
     # What was answered before comes first, also where both go to the same place.
     flush()
-    print(f"{program}: {printable(text)}", file=sys.stderr)
+    if sys.stderr:
+        print(text, end="", file=sys.stderr)
+        sys.stderr.flush()
 
 
 def flush() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from hirte.ctl.exits import DONE, NOT_ACTIVE, OFFLINE, UNKNOWN
+from hirte.ctl.failures import unit_missing
 from hirte.ctl.names import by_type, matches
 from hirte.ctl.query import tell_absent
 from hirte.ctl.request import objects
 from hirte.ctl.targets import Targets, ask, ask_all, configured_nodes, find_nodes, refuse
-from hirte.ctl.text import local_time, plain_ip
+from hirte.ctl.text import counted, local_time, plain_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hirte.client.manager import Manager
     from hirte.client.values import NodeInfo
@@ -34,13 +35,17 @@ _FAILED = "failed"
 _DEAD = ("inactive", _FAILED)
 
 
-def status(request: Request) -> int:
-    """Show all nodes, or the nodes of the first word, or units of them."""
+def _now_or_live(request: Request, show: Callable[[Request], int]) -> int:
     if request.has("watch"):
         from hirte.ctl.watch import watch
 
-        return watch(request, _status)
-    return _status(request)
+        return watch(request, show)
+    return show(request)
+
+
+def status(request: Request) -> int:
+    """Show all nodes, or the nodes of the first word, or units of them."""
+    return _now_or_live(request, _status)
 
 
 def _status(request: Request) -> int:
@@ -54,6 +59,10 @@ def _status(request: Request) -> int:
 
 def fleet(request: Request) -> int:
     """Show all nodes, and the units that failed on those that are online."""
+    return _now_or_live(request, _fleet)
+
+
+def _fleet(request: Request) -> int:
     listed = request.manager.list_nodes()
     calls = [(node.name, "", ("ListUnits",)) for node in listed if node.is_online]
     code = DONE
@@ -79,11 +88,18 @@ def fleet(request: Request) -> int:
     if failed:
         request.say("")
         request.show(_UNIT_TITLES, failed)
+    online = sum(node.is_online for node in listed)
+    units = counted(len(failed), "unit")
+    request.legend(f"{online} of {counted(len(listed), 'node')} online, {units} failed.")
     return code
 
 
 def nodes(request: Request) -> int:
     """List nodes."""
+    return _now_or_live(request, _list_nodes)
+
+
+def _list_nodes(request: Request) -> int:
     _show_nodes(request, _nodes(request))
     return DONE
 
@@ -130,7 +146,8 @@ def _status_of_units(request: Request) -> int:
     if rows or request.is_json:
         request.show(("NODE", *_DETAILS), rows)
     for node, name in missing:
-        request.complain(f"{node}: unit {name} could not be found")
+        failed = unit_missing(node, name)
+        request.complain(str(failed), failed.hint)
     return code
 
 
@@ -157,4 +174,5 @@ def list_units(request: Request) -> int:
     ]
     if units or code == DONE:
         request.show(_UNIT_TITLES, rows)
+        request.legend(f"{counted(len(rows), 'loaded unit')} listed.")
     return code

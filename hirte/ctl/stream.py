@@ -11,6 +11,7 @@ from hirte.client.events import (
     UnitRemoved,
     UnitStateChanged,
 )
+from hirte.ctl.colour import style_of
 from hirte.ctl.exits import DONE, UNREACHABLE, USAGE, Failure
 from hirte.ctl.names import is_glob, matches, unit_name
 from hirte.ctl.targets import configured_nodes
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 _ALL = "*"
 
 
-def _state(event: UnitStateChanged) -> str:
-    return f"{event.active_state} {event.substate} ({event.reason})"
-
-
 def _properties(event: UnitPropertiesChanged) -> str:
     kind = event.interface.rpartition(".")[2]
     # For people; programs get all, as JSON.
@@ -37,11 +34,10 @@ def _properties(event: UnitPropertiesChanged) -> str:
     return " ".join([f"{kind}:", *told])
 
 
-# Kind of event -> what a line says of its node and unit.
+# Kind of event -> what a line says of its node and unit; changes of state have a colour as well.
 _LINES: dict[type, Callable[[Any], str]] = {
     UnitNew: lambda event: f"{event.node} {event.unit} loaded ({event.reason})",
     UnitRemoved: lambda event: f"{event.node} {event.unit} unloaded ({event.reason})",
-    UnitStateChanged: lambda event: f"{event.node} {event.unit} {_state(event)}",
     UnitPropertiesChanged: lambda event: f"{event.node} {event.unit} {_properties(event)}",
     PeerRemoved: lambda event: f"the monitor ended: {event.reason}",
     AgentJobMetrics: lambda event: (
@@ -112,8 +108,13 @@ def _listen(request: Request) -> int:
 
 
 def _print(request: Request, events: Iterable[Any]) -> None:
+    request.end()
     for event in events:
         if request.is_json:
             request.dump({"event": type(event).__name__, **event._asdict()})
+        elif isinstance(event, UnitStateChanged):
+            state = f"{event.active_state} {event.substate}"
+            style = style_of(event.active_state)
+            request.say(f"{event.node} {event.unit} ", state, f" ({event.reason})", style)
         else:
             request.say(_LINES[type(event)](event))

@@ -6,10 +6,12 @@ Globs mean what there is: configured nodes, also those that are offline, and uni
 
 from __future__ import annotations
 
-from hirte.client.errors import CallError, NotPermitted
+from time import monotonic
+
+from hirte.client.errors import CallError, NodeUnknown, NotPermitted
 from hirte.client.session import CALLS_AT_ONCE
 from hirte.ctl.exits import DONE, UNKNOWN
-from hirte.ctl.failures import failure, file_missing, unknown_node
+from hirte.ctl.failures import LOADED, failure, file_missing, unknown_node
 from hirte.ctl.names import by_type, is_glob, matches, unit_name
 
 TYPE_CHECKING = False
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from hirte.client.connection import Reply
     from hirte.client.errors import Error
     from hirte.client.values import NodeInfo
+    from hirte.ctl.exits import Failure
+    from hirte.ctl.progress import Wait
     from hirte.ctl.request import Request
-
 
 
 def find_nodes(request: Request, word: str) -> list[str]:
@@ -44,7 +48,7 @@ def configured_nodes(request: Request, word: str) -> list[NodeInfo]:
     for item in _items(word):
         fitting = [n for n in listed if (matches(item, n) if is_glob(item) else n == item)]
         if not fitting:
-            raise unknown_node(item)
+            raise unknown_node(item, listed)
         found.update({name: listed[name] for name in fitting})
     return list(found.values())
 
@@ -52,7 +56,7 @@ def configured_nodes(request: Request, word: str) -> list[NodeInfo]:
 def _items(word: str) -> list[str]:
     items = [item for item in word.split(",") if item]
     if not items:
-        raise unknown_node(word)
+        raise unknown_node(word, ())
     return items
 
 
@@ -87,7 +91,7 @@ class Targets:
         return loaded
 
     def _missing(self, request: Request, text: str) -> None:
-        request.complain(text)
+        request.complain(text, LOADED)
         self.code = max(self.code, UNKNOWN)
 
     def by_node(self) -> dict[str, list[str]]:
@@ -109,6 +113,7 @@ def ask(
     for start in range(0, len(calls), CALLS_AT_ONCE):
         some = calls[start : start + CALLS_AT_ONCE]
         replies = [request.manager.node(node).begin(*call) for node, _, call in some]
+        request.wait_for(_unanswered(some, replies))
         for (node, unit, _), reply in zip(some, replies):
             try:
                 value = reply.result()
@@ -118,12 +123,36 @@ def ask(
                 yield node, unit, None, error
             else:
                 yield node, unit, value, None
+    request.wait_for(None)
 
 
-def refuse(request: Request, error: Error, unit: str = "") -> int:
+def _unanswered(
+    calls: Sequence[tuple[str, str, tuple[Any, ...]]], replies: Sequence[Reply[Any]]
+) -> Callable[[], Wait | None]:
+    """Return what tells which of calls that begin now are not answered."""
+    since = monotonic()
+
+    def wait() -> Wait | None:
+        left = [call for call, reply in zip(calls, replies) if not reply.done]
+        if not left:
+            return None
+        node, unit, _ = left[0]
+        return " ".join(filter(None, [node, unit])), since, len(left)
+
+    return wait
+
+
+def explain(request: Request, error: Error, unit: str = "") -> Failure:
+    """Return what an error of a call for a unit means, with the node that may be meant."""
+    if isinstance(error, NodeUnknown):
+        return unknown_node(error.node, request.node_names())
+    return file_missing(error, unit) or failure(error)
+
+
+def refuse(request: Request, error: Error) -> int:
     """Complain about an error; return its exit code."""
-    failed = file_missing(error, unit) or failure(error)
-    request.complain(str(failed))
+    failed = explain(request, error)
+    request.complain(str(failed), failed.hint)
     return failed.code
 
 
@@ -132,10 +161,15 @@ def ask_all(
 ) -> tuple[list[tuple[str, str, Any]], int]:
     """Call a method for every unit; return the answers and the exit code of what was refused."""
     answers, code = [], targets.code
+    # What is so for all units of a node is told once.
+    refused: dict[str, Failure] = {}
     calls = [(node, unit, call(unit)) for node, unit in targets.pairs]
     for node, unit, value, error in ask(request, calls):
         if error is None:
             answers.append((node, unit, value))
         else:
-            code = max(code, refuse(request, error, unit))
-    return answers, code
+            failed = explain(request, error, unit)
+            if str(failed) not in refused:
+                request.complain(str(failed), failed.hint)
+            refused[str(failed)] = failed
+    return answers, max([code, *(failed.code for failed in refused.values())])

@@ -67,7 +67,7 @@ _ROWS = (
         "show all nodes and failed units, as without a command",
         "show.fleet",
         "fleet",
-        options.TABLE,
+        (options.WATCH, *options.TABLE),
     ),
     Verb(
         "status",
@@ -83,7 +83,7 @@ _ROWS = (
         "list all nodes, or those that NODE means",
         "show.nodes",
         "nodes 'ecu-*' -o json",
-        options.TABLE,
+        (options.WATCH, *options.TABLE),
     ),
     Verb(
         "list-units",

@@ -1,14 +1,14 @@
 """Show an answer again whenever what it tells may have changed, until interrupted.
 
-It outlives the manager: while there is none, the last answer stays, and the tool says so once.
+On a terminal it is a live view, elsewhere it is printed again as a whole. It outlives the manager:
+while there is none, the last answer stays, and the tool says so.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 
-from hirte.client.errors import ManagerAway
+from hirte.client.errors import ManagerAway, Timeout
 from hirte.client.events import (
     UnitNew,
     UnitPropertiesChanged,
@@ -16,81 +16,131 @@ from hirte.client.events import (
     UnitStateChanged,
 )
 from hirte.ctl.exits import DONE
-from hirte.ctl.failures import failure
-from hirte.ctl.request import flush
 from hirte.ctl.targets import Targets, configured_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from hirte.client.events import Event, Source
     from hirte.ctl.request import Request
 
+    Facts = list[tuple[tuple[str, ...], Any]]
+
 # Of those shown of a unit, what its states do not tell.
 _PROPERTIES = ("LoadState", "FreezerState", "UnitFileState")
+_FAILED = "failed"
 
 # Seconds between attempts to find the manager again.
 _RETRY = 0.5
-# Cursor home, and erase what follows (ECMA-48 CUP, ED).
-_HOME = "\x1b[H\x1b[J"
+_HOW_IT_ENDS = "Ctrl-C ends this view."
+_WAITING = "waiting for it to come back"
 
 
 def watch(request: Request, show: Callable[[Request], int]) -> int:
     """Call `show` now and after every change; return when interrupted.
 
-    Raises Failure and the client's errors; ManagerAway only when there was no manager to begin
-    with.
+    Raises Failure and the client's errors; ManagerAway and Timeout only when there was no answer to
+    begin with.
     """
-    was_shown = is_away = False
-    known: dict[tuple[str, ...], Any] = {}
     try:
-        while True:
-            try:
-                if is_away:
-                    request.reconnect()
-                source = _listen(request)
-                while True:
-                    _draw(request, show)
-                    was_shown, is_away = True, False
-                    _next_change(source, known)
-            except ManagerAway as error:
-                if not was_shown:
-                    raise
-                if not is_away:
-                    request.complain(f"{failure(error)}; waiting for it to come back")
-                is_away = True
-                time.sleep(_RETRY)
+        sources = _listen(request)
+        if request.out.has_escapes and not request.is_json:
+            _watch_live(request, sources, lambda: request.framed(show))
+        else:
+            _watch_lines(request, sources, lambda: show(request))
     except KeyboardInterrupt:
-        return DONE
+        pass
+    request.hints.clear()
+    return DONE
 
 
-def _listen(request: Request) -> Source[Any]:
+def _watch_live(
+    request: Request, sources: list[Source[Any]], look: Callable[[], Sequence[Callable[[], str]]]
+) -> None:
+    from hirte.ctl.colour import YELLOW
+    from hirte.ctl.live import Live
+
+    # While the screen is not ours yet, an error is an error.
+    frame = look()
+    request.end()
+    with Live(request.out) as live:
+        live.show(frame, _HOW_IT_ENDS)
+
+        def tell_away(why: str) -> None:
+            text = f"{time.strftime('%H:%M:%S')}: {why}; {_WAITING}"
+            live.tell(request.painted(text, YELLOW))
+
+        _follow(request, sources, lambda: live.show(look(), _HOW_IT_ENDS), tell_away)
+
+
+def _watch_lines(request: Request, sources: list[Source[Any]], show: Callable[[], object]) -> None:
+    show()
+    request.end()
+    _follow(request, sources, show, lambda why: request.note(f"{why}; {_WAITING}"))
+
+
+def _follow(
+    request: Request,
+    sources: list[Source[Any]] | None,
+    show: Callable[[], object],
+    tell_away: Callable[[str], None],
+) -> None:
+    """Show it again and again, with one manager after the other."""
+    known: dict[tuple[str, ...], Any] = {}
+    while True:
+        try:
+            if sources is None:
+                request.reconnect()
+                sources = _listen(request)
+                show()
+                known.clear()
+            while True:
+                _next_change(request, sources, known)
+                show()
+        except (ManagerAway, Timeout) as error:
+            if sources is not None:
+                tell_away(str(error))
+            sources = None
+            time.sleep(_RETRY)
+
+
+def _listen(request: Request) -> list[Source[Any]]:
     """Return what tells of changes of all that is shown."""
-    if len(request.words) < 2:
-        source: Source[Any] = request.manager.watch_status()
-        # What is so already is drawn first.
-        _drain(source)
-        return source
-    # Nothing would ever be told of a node that is not configured.
-    configured_nodes(request, request.words[0])
-    targets = Targets(request, request.words[0], request.words[1:])
+    status: Source[Any] = request.manager.watch_status()
+    # What is so already is drawn first.
+    _drain(status)
+    if len(request.words) > 1:
+        # Nothing would ever be told of a node that is not configured.
+        configured_nodes(request, request.words[0])
+        units = Targets(request, request.words[0], request.words[1:]).by_node()
+    elif request.verb.name == "fleet":
+        units = {"*": ["*"]}
+    else:
+        return [status]
     monitor = request.manager.create_monitor()
-    for node, units in targets.by_node().items():
-        monitor.subscribe_list(node, units)
-    return monitor
+    for node, names in units.items():
+        monitor.subscribe_list(node, names)
+    return [status, monitor]
 
 
-def _next_change(source: Source[Any], known: dict[tuple[str, ...], Any]) -> None:
+def _next_change(
+    request: Request, sources: list[Source[Any]], known: dict[tuple[str, ...], Any]
+) -> None:
     """Wait until something is not as it was known, and take all that has come."""
+    facts = _facts if request.words else _facts_of_fleet
     changed = False
-    while not changed or source.queue:
-        for what, value in _facts(source.next()):
-            changed = changed or known.get(what) != value
-            known[what] = value
+    while not changed:
+        request.manager.wait(lambda: any(source.queue for source in sources))
+        for source in sources:
+            while source.queue:
+                for what, value in facts(source.next()):
+                    changed = changed or known.get(what) != value
+                    known[what] = value
 
 
-def _facts(event: Event) -> list[tuple[tuple[str, ...], Any]]:
+def _facts(event: Event) -> Facts:
     """Return what an event tells of what is shown.
 
     Looking at a unit may load it, and unload it again: that must be no reason to look again.
@@ -108,14 +158,18 @@ def _facts(event: Event) -> list[tuple[tuple[str, ...], Any]]:
     return [((type(event).__name__, *event[:-1]), event[-1])]
 
 
+def _facts_of_fleet(event: Event) -> Facts:
+    """Return the same where only the units are shown that have failed."""
+    if isinstance(event, UnitStateChanged):
+        return [((event.node, event.unit), event.active_state == _FAILED)]
+    if isinstance(event, UnitRemoved):
+        return [((event.node, event.unit), False)]
+    if isinstance(event, (UnitNew, UnitPropertiesChanged)):
+        return []
+    return _facts(event)
+
+
 def _drain(source: Source[Any]) -> None:
     """Take all that has come: one picture shows it all."""
     while source.queue:
         source.next()
-
-
-def _draw(request: Request, show: Callable[[Request], int]) -> None:
-    if sys.stdout.isatty() and not request.is_json:
-        print(_HOME, end="")
-    show(request)
-    flush()

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import deque
 from time import monotonic, sleep
 
-from hirte.client.errors import Error, ManagerAway, Timeout
+from hirte.client.errors import CallError, Error, ManagerAway, Timeout
 from hirte.client.job import Job
 from hirte.client.session import CALL_TIMEOUT, CALLS_AT_ONCE
+from hirte.ctl.colour import BAD
 from hirte.ctl.exits import DONE, INTERRUPTED, TIMED_OUT, USAGE, Failure
-from hirte.ctl.failures import failure
+from hirte.ctl.targets import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hirte.client.connection import Reply
+    from hirte.ctl.progress import Wait
     from hirte.ctl.request import Request
 
     Steps = Generator["Pause", None, "Outcome"]
 
 # Seconds between attempts to find a manager again.
 _RETRY = 0.2
+_GOES_ON = "`{program} jobs` lists the jobs that go on"
 
 
 class Outcome:
@@ -173,13 +176,16 @@ class _Crew:
     def __init__(self, request: Request, works: Sequence[Work], code: int) -> None:
         self._request = request
         self._todo = deque(works)
+        # In the order in which they were begun, each with the moment.
         self._open: dict[Work, tuple[Steps, Pause]] = {}
+        self._begun: dict[Work, float] = {}
         self._codes = [code]
         self._is_single = len(works) == 1
         self._good = self._bad = self._left = 0
 
     def run(self, deadline: float | None) -> int:
         """Do all, until `deadline` at most; return the exit code."""
+        self._request.wait_for(self._longest)
         try:
             self._run(deadline)
         except KeyboardInterrupt:
@@ -189,8 +195,15 @@ class _Crew:
             text = f"{self._good} done"
             text += f", {self._bad} failed" if self._bad else ""
             text += f", {self._left} left" if self._left else ""
-            self._request.complain(text)
+            self._request.note(text)
         return max(self._codes)
+
+    def _longest(self) -> Wait | None:
+        """Tell what is under way for the longest time."""
+        for work in self._open:
+            count = len(self._open) + len(self._todo)
+            return _label(self._request, work), self._begun[work], count
+        return None
 
     def _run(self, deadline: float | None) -> None:
         while self._todo or self._open:
@@ -243,6 +256,7 @@ class _Crew:
         while self._todo and sum(p.is_call for _, p in self._open.values()) < CALLS_AT_ONCE:
             work = self._todo.popleft()
             self._open[work] = work.steps(self._request), Pause(lambda: True)
+            self._begun[work] = monotonic()
             self._step(work)
 
     def _resume(self) -> bool:
@@ -279,22 +293,27 @@ class _Crew:
             request.dump(_about(request, work, more))
         elif not request.has("quiet"):
             for line in outcome.lines:
-                request.say(f"{_label(request, work)}: {line}")
+                style = BAD if outcome.code else ""
+                request.say(f"{_label(request, work)}: ", line, style=style)
         if outcome.advice:
-            request.complain(outcome.advice)
+            advice = outcome.advice
+            if outcome.code and (request.is_json or request.has("quiet")):
+                # Nothing else tells people what this is about.
+                advice = f"{_label(request, work)}: {outcome.result}; {advice}"
+            (request.complain if outcome.code else request.note)(advice)
         self._count(outcome.code)
 
     def _refused(self, work: Work, error: Error) -> None:
-        failed = failure(error)
+        failed = explain(self._request, error)
         if self._request.is_json:
             more = {"result": "error", "code": failed.code, "error": str(failed)}
             self._request.dump(_about(self._request, work, more))
         text = str(failed)
-        if not self._is_single:
+        if not self._is_single or not isinstance(error, CallError):
             # An error of a node begins with its name, as the label does.
             text = text[len(work.node) + 2 :] if text.startswith(f"{work.node}: ") else text
             text = f"{_label(self._request, work)}: {text}"
-        self._request.complain(text)
+        self._request.complain(text, failed.hint)
         self._count(failed.code)
 
     def _count(self, code: int) -> None:
@@ -312,7 +331,7 @@ class _Crew:
         self._left = len(self._open) + len(self._todo)
         if self._open:
             text = f"{why}; the {verb} of {_names(self._open)} goes on"
-            self._request.complain(text)
+            self._request.complain(text, _GOES_ON)
         if self._todo:
             self._request.complain(f"{why}; the {verb} of {_names(self._todo)} was not begun")
         self._open.clear()

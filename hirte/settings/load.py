@@ -221,7 +221,7 @@ class _Loader:
         """Note a warning about a line, with the known name that `word` may mean."""
         hint = ""
         if word:
-            from hirte.settings.nearest import nearest
+            from hirte.nearest import nearest
 
             guess = nearest(word, known)
             hint = f", did you mean {guess}?" if guess else ""

@@ -131,6 +131,23 @@ class Node:
             env=ENVIRONMENT,
         )
 
+    def popen_on(
+        self, terminal: int, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """Starts a command on a terminal, which gets its signals from there. Killing ends it.
+
+        `terminal` is a descriptor of the slave of a pseudo-terminal.
+        """
+        return subprocess.Popen(
+            self._enter(["setsid", "--ctty", "--wait", *argv]),
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env={**ENVIRONMENT, **environment},
+            # Ctrl-C is for the command, not for those who bring it into the node.
+            start_new_session=True,
+        )
+
     def shell(self, argv: Sequence[str], environment: Mapping[str, str]) -> int:
         """Runs a command in the node on the terminal of the caller; returns its exit code."""
         return subprocess.run(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.bed import Fleet, Node
 from tests.bed.product import AGENT_UNIT, MANAGER_UNIT, deploy, wait_for_status
+from tests.hints import FILES, GOES_ON, JOBS, LOADED, NODES, OFFLINE
 
 UNITS = {
     "fine.service": "[Service]\nExecStart=/usr/bin/sleep infinity\n",
@@ -72,7 +73,8 @@ def test_many_start_and_stop(one: Node) -> None:
     ]
     assert answer(one, "is-active node2 fine") == "active\n"
     code, out, err = ctl(one, "stop --all-nodes fine*")
-    assert (code, err) == (4, "hirte ctl: node1: no unit 'fine*' is loaded\nhirte ctl: 4 done\n")
+    missing = "hirte ctl: node1: no unit 'fine*' is loaded\n"
+    assert (code, err) == (4, f"{missing}hirte ctl: 4 done\n{LOADED}")
     assert len(out.splitlines()) == 4
     assert ctl(one, "is-active node2,node3 fine finer")[0] == 3
 
@@ -96,8 +98,9 @@ def test_one_hundred_and_fifty_at_once(one: Node) -> None:
     units = " ".join(f"none{number}" for number in range(50))
     code, out, err = ctl(one, f"start --all-nodes {units}")
     assert (code, out) == (4, "")
-    assert len(err.splitlines()) == 151
-    assert err.endswith("hirte ctl: 0 done, 150 failed\n")
+    # One hint is enough for all.
+    assert len(err.splitlines()) == 152
+    assert err.endswith(f"hirte ctl: 0 done, 150 failed\n{FILES}")
 
 
 def test_the_time_is_over_and_the_jobs_are_cancelled(one: Node) -> None:
@@ -105,7 +108,7 @@ def test_the_time_is_over_and_the_jobs_are_cancelled(one: Node) -> None:
         124,
         "",
         "hirte ctl: not done within 0.5 s; the start of held.service on node2,"
-        " held.service on node3 goes on\nhirte ctl: 0 done, 2 left\n",
+        f" held.service on node3 goes on\nhirte ctl: 0 done, 2 left\n{GOES_ON}",
     )
     assert ctl(one, "stop node2,node3 held")[0] == 0
     job = json.loads(answer(one, "start node2 held --no-block -o json"))["job"]
@@ -114,7 +117,7 @@ def test_the_time_is_over_and_the_jobs_are_cancelled(one: Node) -> None:
     assert ctl(one, f"cancel {job}") == (
         4,
         "",
-        f"hirte ctl: there is no job {job}; it may have ended\n",
+        f"hirte ctl: there is no job {job}; it may have ended\n{JOBS}",
     )
 
 
@@ -142,11 +145,11 @@ def test_a_node_that_is_offline(fleet: Fleet) -> None:
     assert ctl(one, "reset-failed") == (
         5,
         "node1 reset-failed: done\n",
-        "hirte ctl: node3 reset-failed: node3 is offline\nhirte ctl: 1 done, 1 failed\n",
+        f"hirte ctl: node3 reset-failed: node3 is offline\nhirte ctl: 1 done, 1 failed\n{OFFLINE}",
     )
     assert ctl(one, "status *")[0] == 5
     assert ctl(one, "nodes")[0] == 0
-    assert ctl(one, "is-enabled node3 fine") == (5, "", "hirte ctl: node3 is offline\n")
+    assert ctl(one, "is-enabled node3 fine") == (5, "", f"hirte ctl: node3 is offline\n{OFFLINE}")
 
 
 # Changes that are no jobs
@@ -156,8 +159,7 @@ def test_enable_and_disable(trio: Fleet, one: Node) -> None:
     link = "/etc/systemd/system/multi-user.target.wants/known.service"
     assert ctl(one, "is-enabled node2 known") == (1, "disabled\n", "")
     assert answer(one, "enable node2 known") == (
-        f"node2 known.service enable: created symlink {link}"
-        " -> /etc/systemd/system/known.service\n"
+        f"node2 known.service enable: created symlink {link} -> /etc/systemd/system/known.service\n"
     )
     assert answer(one, "is-enabled node2 known") == "enabled\n"
     assert trio["node2"].run(["test", "-L", link]).returncode == 0
@@ -173,7 +175,7 @@ def test_enable_and_disable(trio: Fleet, one: Node) -> None:
     assert ctl(one, "is-enabled node2 none") == (
         4,
         "",
-        "hirte ctl: node2: there is no unit file none.service\n",
+        f"hirte ctl: node2: there is no unit file none.service\n{FILES}",
     )
 
 
@@ -213,7 +215,7 @@ def test_log_levels(one: Node) -> None:
     assert (code, err) == (
         4,
         "hirte ctl: node9 set-loglevel: no node 'node9' is configured\n"
-        "hirte ctl: 2 done, 1 failed\n",
+        f"hirte ctl: 2 done, 1 failed\n{NODES}",
     )
     answer(one, "set-loglevel info")
 

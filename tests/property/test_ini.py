@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hirte.nearest import nearest
 from hirte.settings import ConfigError, ManagerSettings, load
 from hirte.settings.ini import parse
-from hirte.settings.nearest import nearest
 from hirte.settings.option import BLANKS
 from hirte.settings.report import effective
 from tests.unit.test_settings import ADMIN, FakeHost

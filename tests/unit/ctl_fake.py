@@ -53,12 +53,12 @@ class FakeBus:
     """The bus and the manager; has the methods of the client's Link.
 
     `calls` records what was asked for, the bus's own methods too. What happens while the tool waits
-    for signals is in `to_come`: signals, or exceptions.
+    for signals is in `to_come`: signals, exceptions, or what is called then.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
-        self.to_come: deque[Message | BaseException] = deque()
+        self.to_come: deque[Message | BaseException | Callable[[], object]] = deque()
         self.incoming: deque[Message] = deque()
         # Whether calls may let the bus start who is called.
         self.may_start = False
@@ -127,6 +127,12 @@ class FakeBus:
             path=DRIVER_PATH, interface=DRIVER, sender=DRIVER,
         )  # fmt: skip
 
+    def status_changed(self, node: str, status: str) -> Message:
+        """Return the manager's signal for a node that is online or offline now."""
+        values = (f"{NAME}.Node", {"Status": ("s", status)}, [])
+        where = {"path": node_path(node), "interface": f"{DRIVER}.Properties"}
+        return self.signal("PropertiesChanged", "sa{sv}as", *values, **where)
+
     def deliver(self, message: Message) -> None:
         """Let a signal arrive."""
         self.incoming.append(message)
@@ -150,7 +156,10 @@ class FakeBus:
             event = self.to_come.popleft()
             if isinstance(event, BaseException):
                 raise event
-            self.deliver(event)
+            if callable(event):
+                event()
+            else:
+                self.deliver(event)
         return self.incoming.popleft()
 
     def send(self, message: Message) -> int:

@@ -10,6 +10,7 @@ import pytest
 import hirte.client.connecting
 from hirte.client import CallError, Manager, ManagerAway, NotPermitted, connect
 from hirte.ctl.main import run
+from tests.hints import NOT_RUNNING
 from tests.unit.ctl_fake import DRIVER_PATH, ERROR, NAME, ROOT, FakeBus
 
 BLUECHI, BLUECHI_ROOT = "org.eclipse.bluechi", "/org/eclipse/bluechi"
@@ -203,5 +204,4 @@ def test_the_tool_takes_what_there_is(
     assert run(["nodes", "--no-legend"], "hirte ctl") == 0
     made.there[BUS] = going_by()
     assert run(["nodes"], "hirte ctl") == 6
-    hint = " (see `systemctl status hirte.service`)"
-    assert capsys.readouterr() == ("", f"hirte ctl: {NOBODY}{hint}\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: {NOBODY}\n{NOT_RUNNING}")

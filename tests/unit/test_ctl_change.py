@@ -7,6 +7,7 @@ import json
 import pytest
 
 from hirte.ctl.properties import assignment
+from tests.hints import FILES, JOBS, OFFLINE
 from tests.unit.ctl_fake import ERROR, NAME, OWNER, ROOT, FakeBus, ctl, node_path
 
 NODE1 = node_path("node1")
@@ -116,7 +117,7 @@ def test_what_fails_is_not_reloaded(bus: FakeBus, capsys: pytest.CaptureFixture[
     text = "Unit file a.service does not exist."
     bus.refuse(NODE1, "EnableUnitFiles", "org.freedesktop.systemd1.NoSuchUnit", text)
     assert ctl(bus, "enable", "node1", "a") == 4
-    assert capsys.readouterr() == ("", f"hirte ctl: node1: {text}\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: node1: {text}\n{FILES}")
     assert [member for member, *_ in called(bus)] == ["EnableUnitFiles"]
 
 
@@ -132,7 +133,7 @@ def test_reset_failed_of_all_nodes(bus: FakeBus, capsys: pytest.CaptureFixture[s
     assert ctl(bus, "reset-failed") == 5
     assert capsys.readouterr() == (
         "node1 reset-failed: done\n",
-        "hirte ctl: n2 reset-failed: n2 is offline\nhirte ctl: 1 done, 1 failed\n",
+        f"hirte ctl: n2 reset-failed: n2 is offline\nhirte ctl: 1 done, 1 failed\n{OFFLINE}",
     )
 
 
@@ -198,6 +199,6 @@ def test_cancel(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(bus, "cancel", "8", "7") == 4
     assert capsys.readouterr() == (
         "node1 a.service start: asked to end\n",
-        "hirte ctl: there is no job 8; it may have ended\n",
+        f"hirte ctl: there is no job 8; it may have ended\n{JOBS}",
     )
     assert bus.calls[-1] == (OWNER, job, f"{NAME}.Job", "Cancel")

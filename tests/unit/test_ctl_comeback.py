@@ -12,6 +12,7 @@ from hirte.client.errors import ManagerAway
 from hirte.client.manager import Manager
 from hirte.ctl.main import run
 from hirte.ctl.targets import CALLS_AT_ONCE
+from tests.hints import GOES_ON, NOT_RUNNING, OFFLINE, WENT_AWAY
 from tests.unit.ctl_fake import DRIVER, ERROR, NAME, ROOT, FakeBus, client, node_path
 
 MONITOR = f"{ROOT}/monitor/1"
@@ -243,7 +244,7 @@ def test_a_node_that_does_not_come_back(
 
     second.on_call = on_call
     assert ctl(clock, {0: leaving(manager()), 1: second}, "restart", "node1", "a") == 5
-    assert capsys.readouterr() == ("", f"{WAITING}hirte ctl: node1 is offline\n")
+    assert capsys.readouterr() == ("", f"{WAITING}hirte ctl: node1 is offline\n{OFFLINE}")
 
 
 def test_a_manager_that_does_not_come_back(
@@ -252,8 +253,8 @@ def test_a_manager_that_does_not_come_back(
     assert ctl(clock, {0: leaving(manager())}, "restart", "node1", "a") == 6
     assert capsys.readouterr() == (
         "",
-        WAITING + "hirte ctl: the manager was not reached again within 20 s;"
-        " how the restart of a.service on node1 ended is not known\n",
+        f"{WAITING}hirte ctl: node1 a.service restart: the manager was not reached again"
+        f" within 20 s; how this ended is not known\n{WENT_AWAY}",
     )
     assert clock.now == pytest.approx(1020)
 
@@ -372,7 +373,8 @@ def test_what_is_not_waited_for(
 ) -> None:
     first = leaving(manager(), SHUTDOWN if argv == ["reload"] else "before it answers")
     assert ctl(clock, {0: first, 0.1: after("active")}, *argv, "node1", "a") == 6
-    assert capsys.readouterr() == ("", f"hirte ctl: {said}\n")
+    label = f"hirte ctl: node1 a.service {argv[0]}"
+    assert capsys.readouterr() == ("", f"{label}: {said}\n{WENT_AWAY}")
     assert clock.now == 1000
 
 
@@ -380,7 +382,9 @@ def test_a_request_that_was_not_made(clock: Clock, capsys: pytest.CaptureFixture
     first = manager()
     first.refuse("/org/freedesktop/DBus", "GetNameOwner", ERROR + "NameHasNoOwner", sender=DRIVER)
     assert ctl(clock, {0: first, 0.1: after("active")}, "restart", "node1", "a") == 6
-    assert capsys.readouterr().err.startswith(f"hirte ctl: {NOBODY} (see ")
+    assert capsys.readouterr().err == (
+        f"hirte ctl: node1 a.service restart: {NOBODY}\n{NOT_RUNNING}"
+    )
     assert clock.now == 1000
 
 
@@ -388,7 +392,7 @@ def test_a_time_out(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ("restart", "--timeout", "5", "node1", "a")
     assert ctl(clock, {0: leaving(manager()), 6: after("active")}, *argv) == 124
     text = "not done within 5 s; the restart of a.service on node1 goes on"
-    assert capsys.readouterr() == ("", f"{WAITING}hirte ctl: {text}\n")
+    assert capsys.readouterr() == ("", f"{WAITING}hirte ctl: {text}\n{GOES_ON}")
     assert clock.now == pytest.approx(1005)
 
 
@@ -399,7 +403,7 @@ def test_an_interrupt(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     clock.at[5.0] = interrupt
     assert ctl(clock, {0: leaving(manager())}, "restart", "node1", "a") == 130
     text = "interrupted; the restart of a.service on node1 goes on"
-    assert capsys.readouterr() == ("", f"{WAITING}hirte ctl: {text}\n")
+    assert capsys.readouterr() == ("", f"{WAITING}hirte ctl: {text}\n{GOES_ON}")
 
 
 # How it is told

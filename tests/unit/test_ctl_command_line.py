@@ -17,6 +17,7 @@ from hirte.ctl.exits import MEANINGS
 from hirte.ctl.main import run
 from hirte.ctl.properties import KNOWN
 from hirte.ctl.verbs import VERBS
+from tests.hints import COMMANDS, NO_BUS, OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -71,10 +72,11 @@ commands:
   help [COMMAND]                        explain a command, or all commands
 
 options:
+  -w, --watch          show it again whenever it changes, until interrupted
   -o, --output FORMAT  how to answer: text, or json for programs
+  -l, --full           on a terminal, do not shorten names to make lines fit
   --no-legend          leave out the line of titles
   --plain              put one tab between columns, and do not align them
-  -w, --watch          show it again whenever it changes, until interrupted
   --all-nodes          mean all nodes; the word NODE is left out
   --filter GLOB        only units of this name; * is any text, ? any one character
   --wait-active        wait until the unit is active; fail if it will not be
@@ -103,6 +105,7 @@ exit codes:
   6    the manager cannot be reached, or does not permit it
   124  --timeout is over
   130  interrupted
+  141  whoever read the answer has enough, as `head` does
 """
 
 EXPLANATION = """\
@@ -113,6 +116,7 @@ List loaded units, by default of all nodes online.
 options:
   --filter GLOB        only units of this name; * is any text, ? any one character
   -o, --output FORMAT  how to answer: text, or json for programs
+  -l, --full           on a terminal, do not shorten names to make lines fit
   --no-legend          leave out the line of titles
   --plain              put one tab between columns, and do not align them
   -h, --help           explain the command, or all commands
@@ -152,9 +156,10 @@ def test_every_example_is_what_its_verb_takes(verb: object) -> None:
     ("argv", "complaint"),
     [
         (["--filter", "x"], "fleet has no option --filter; usage: hirte ctl fleet [OPTION...]"),
-        (["frob"], "unknown command 'frob'; `hirte ctl help` lists the commands"),
-        (["help", "frob"], "unknown command 'frob'; `hirte ctl help` lists the commands"),
-        (["fr\nob"], "unknown command 'fr\\nob'; `hirte ctl help` lists the commands"),
+        (["frob"], f"unknown command 'frob'\n{COMMANDS}"),
+        (["help", "frob"], f"unknown command 'frob'\n{COMMANDS}"),
+        (["fr\nob"], f"unknown command 'fr\\nob'\n{COMMANDS}"),
+        (["strat"], f"unknown command 'strat'; did you mean start?\n{COMMANDS}"),
         (["start"], "too few words; usage: hirte ctl start NODE UNIT... [OPTION...]"),
         (["start", "n"], "too few words; usage: hirte ctl start NODE UNIT... [OPTION...]"),
         (
@@ -212,15 +217,16 @@ def test_every_example_is_what_its_verb_takes(verb: object) -> None:
             "status has no option --filter; usage: hirte ctl status [NODE] [UNIT...] [OPTION...]",
         ),
         (["list-units", "--filter"], "argument --filter: expected one argument"),
-        (["status", "--frob"], "unknown option --frob; after -- it would be a word"),
-        (["status", "n", "-.mount"], "unknown option -.mount; after -- it would be a word"),
+        (["status", "--frob"], f"unknown option --frob\n{OPTIONS}"),
+        (["status", "--fliter=x"], f"unknown option --fliter=x; did you mean --filter?\n{OPTIONS}"),
+        (["status", "n", "-.mount"], f"unknown option -.mount\n{OPTIONS}"),
         (["status", "\udcff"], "'\\udcff' is not UTF-8"),
         (["list-units", "--filter=\udcff"], "'--filter=\\udcff' is not UTF-8"),
     ],
 )
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], complaint: str) -> None:
     assert offline_ctl(*argv) == 2
-    assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: {complaint.rstrip()}\n")
 
 
 @pytest.mark.parametrize(
@@ -301,7 +307,7 @@ def test_no_bus(address: str, reason: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (
         6,
         "",
-        f"hirte ctl: the system bus cannot be reached: {reason}\n",
+        f"hirte ctl: the system bus cannot be reached: {reason}\n{NO_BUS}",
     )
 
 

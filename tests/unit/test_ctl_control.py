@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.hints import FILES, GOES_ON, NODE_HANGS, NODES, OFFLINE
 from tests.unit.ctl_fake import DRIVER, ERROR, NAME, OWNER, ROOT, FakeBus, ctl, node_path
 
 NODE1 = node_path("node1")
@@ -122,6 +123,18 @@ def test_only_done_is_a_success(
     )
 
 
+@pytest.mark.parametrize("options", [("-q",), ("-o", "json")])
+def test_without_a_line_of_the_answer_the_error_says_what_failed(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    bus.to_come.append(bus.job_removed("failed"))
+    assert ctl(bus, "start", "node1", "a", *options) == 1
+    assert capsys.readouterr().err == (
+        "hirte ctl: node1 a.service start: failed; see `hirte ctl status node1 a.service`"
+        " and `journalctl -u a.service` on node1\n"
+    )
+
+
 def test_a_result_plays_no_tricks_on_the_terminal(
     bus: FakeBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,29 +159,31 @@ def test_an_interrupt_leaves_the_job_alone(
     assert ctl(bus, "stop", "node1", "a") == 130
     assert capsys.readouterr() == (
         "",
-        "hirte ctl: interrupted; the stop of a.service on node1 goes on\n",
+        f"hirte ctl: interrupted; the stop of a.service on node1 goes on\n{GOES_ON}",
     )
     assert bus.calls[-1][3] == "StopUnit"
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "code", "complaint"),
+    ("name", "text", "code", "complaint", "hint"),
     [
         (
             "org.freedesktop.systemd1.NoSuchUnit",
             "Unit no.service not found.",
             4,
             "node1: Unit no.service not found.",
+            FILES,
         ),
-        (f"{NAME}.Offline", "Node is offline", 5, "node1 is offline"),
-        (ERROR + "AccessDenied", "Access denied", 6, "not permitted: Access denied"),
-        (ERROR + "InvalidArgs", "Unit name is not valid.", 1, "node1: Unit name is not valid."),
-        (ERROR + "NoReply", "Connection terminated", 1, "node1: Connection terminated"),
+        (f"{NAME}.Offline", "Node is offline", 5, "node1 is offline", OFFLINE),
+        (ERROR + "AccessDenied", "Access denied", 6, "not permitted: Access denied", ""),
+        (ERROR + "InvalidArgs", "Unit name is not valid.", 1, "node1: Unit name is not valid.", ""),
+        (ERROR + "NoReply", "Connection terminated", 1, "node1: Connection terminated", NODE_HANGS),
         (
             "org.freedesktop.systemd1.JobTypeNotApplicable",
             "Job type reload is not applicable for unit no.service.",
             1,
             "node1: Job type reload is not applicable for unit no.service.",
+            "",
         ),
     ],
 )
@@ -179,15 +194,16 @@ def test_a_request_that_is_refused(
     text: str,
     code: int,
     complaint: str,
+    hint: str,
 ) -> None:
     bus.refuse(NODE1, "ReloadUnit", name, text)
     assert ctl(bus, "reload", "node1", "no.service") == code
-    assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n{hint}")
 
 
 def test_an_unknown_node(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(bus, "start", "node9", "a") == 4
-    assert capsys.readouterr() == ("", "hirte ctl: no node 'node9' is configured\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: no node 'node9' is configured\n{NODES}")
 
 
 @pytest.mark.parametrize("name", ["NameHasNoOwner", "ServiceUnknown"])

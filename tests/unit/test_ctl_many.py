@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.hints import GOES_ON, LOADED, NODES, OFFLINE
 from tests.unit.ctl_fake import ERROR, NAME, OWNER, ROOT, FakeBus, ctl, node_path, unit
 
 MONITOR = f"{ROOT}/monitor/1"
@@ -61,19 +62,21 @@ def test_what_lists_and_globs_mean(
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "complaint", "hint"),
     [
-        (["x*", "a"], "no node 'x*' is configured"),
-        (["", "a"], "no node '' is configured"),
-        ([",", "a"], "no node ',' is configured"),
-        (["n1", "x*"], "n1: no unit 'x*' is loaded"),
+        (["x*", "a"], "no node 'x*' is configured", NODES),
+        (["", "a"], "no node '' is configured", NODES),
+        ([",", "a"], "no node ',' is configured", NODES),
+        (["n1", "x*"], "n1: no unit 'x*' is loaded", LOADED),
     ],
 )
 def test_globs_that_mean_nothing(
-    bus: FakeBus, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str, hint: str
 ) -> None:
     assert ctl(bus, "start", "-q", *words) == 4
     assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n")
+    assert ctl(bus, "start", "--dry-run", *words) == 4
+    assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n{hint}")
     assert started(bus) == []
 
 
@@ -84,7 +87,7 @@ def test_the_worst_end_counts(bus: FakeBus, capsys: pytest.CaptureFixture[str]) 
         "n2 a.service start: done\nn1 a.service start: failed\n",
         "hirte ctl: n3 a.service start: n3 is offline\n"
         "hirte ctl: see `hirte ctl status n1 a.service` and `journalctl -u a.service` on n1\n"
-        "hirte ctl: 1 done, 2 failed\n",
+        f"hirte ctl: 1 done, 2 failed\n{OFFLINE}",
     )
 
 
@@ -99,10 +102,10 @@ def test_an_error_of_a_node_tells_its_name_once(
 def test_fail_fast(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.to_come.append(bus.job_removed("failed", job=2))
     assert ctl(bus, "start", "n1,n2", "a", "--fail-fast") == 1
-    assert capsys.readouterr().err.splitlines()[-2:] == [
-        "hirte ctl: something failed; the start of a.service on n1 goes on",
-        "hirte ctl: 0 done, 1 failed, 1 left",
-    ]
+    assert capsys.readouterr().err.endswith(
+        "hirte ctl: something failed; the start of a.service on n1 goes on\n"
+        f"hirte ctl: 0 done, 1 failed, 1 left\n{GOES_ON}"
+    )
 
 
 def test_no_more_calls_at_once_than_a_bus_keeps(
@@ -124,7 +127,8 @@ def test_an_interrupt(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(bus, "start", "n1,n2", "a") == 130
     assert capsys.readouterr() == (
         "n2 a.service start: done\n",
-        "hirte ctl: interrupted; the start of a.service on n1 goes on\nhirte ctl: 1 done, 1 left\n",
+        "hirte ctl: interrupted; the start of a.service on n1 goes on\n"
+        f"hirte ctl: 1 done, 1 left\n{GOES_ON}",
     )
 
 
@@ -134,7 +138,7 @@ def test_the_time_is_over(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr() == (
         "n1 a.service start: done\n",
         "hirte ctl: not done within 1.5 s; the start of a.service on n2 goes on\n"
-        "hirte ctl: 1 done, 1 left\n",
+        f"hirte ctl: 1 done, 1 left\n{GOES_ON}",
     )
 
 
@@ -177,7 +181,7 @@ def test_json_lines(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
         {"node": "n3", **common, "result": "error", "code": 5, "error": "n3 is offline"},
         {"node": "n1", **common, "result": "done", "code": 0, "job": 1},
     ]
-    assert err == "hirte ctl: n3 a.service start: n3 is offline\n"
+    assert err == f"hirte ctl: n3 a.service start: n3 is offline\n{OFFLINE}"
 
 
 def test_quiet(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.hints import FILES, NODE_HANGS, NODES, OFFLINE, PROPERTIES
 from tests.unit.ctl_fake import ERROR, NAME, ROOT, FakeBus, ctl, node_path, unit
 
 NODE1 = node_path("node1")
@@ -57,7 +58,7 @@ def test_is_active_of_many(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> 
     assert ctl(bus, "is-active", "node1,n2", "a", "b.timer") == 5
     assert capsys.readouterr() == (
         "node1 a.service: active\nnode1 b.timer: active\n",
-        "hirte ctl: n2 is offline\nhirte ctl: n2 is offline\n",
+        f"hirte ctl: n2 is offline\n{OFFLINE}",
     )
 
 
@@ -77,7 +78,8 @@ def test_is_enabled_of_no_unit_file(bus: FakeBus, capsys: pytest.CaptureFixture[
     text = "No such file or directory"
     bus.refuse(NODE1, "GetUnitFileState", ERROR + "FileNotFound", text)
     assert ctl(bus, "is-enabled", "node1", "a") == 4
-    assert capsys.readouterr() == ("", "hirte ctl: node1: there is no unit file a.service\n")
+    complaint = "hirte ctl: node1: there is no unit file a.service\n"
+    assert capsys.readouterr() == ("", complaint + FILES)
 
 
 def test_get_default(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +88,7 @@ def test_get_default(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(bus, "get-default", "--all-nodes", "-o", "json") == 5
     out, err = capsys.readouterr()
     assert json.loads(out) == [{"node": "node1", "default_target": "multi-user.target"}]
-    assert err == "hirte ctl: n2 is offline\n"
+    assert err == f"hirte ctl: n2 is offline\n{OFFLINE}"
 
 
 def test_list_unit_files(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +105,7 @@ def test_list_unit_files(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> No
     assert ctl(bus, "list-unit-files", "--filter", "*.service") == 0
     assert capsys.readouterr() == (expected, "hirte ctl: not listed, because offline: n2\n")
     assert ctl(bus, "list-unit-files", "n2") == 5
-    assert capsys.readouterr() == ("", "hirte ctl: n2 is offline\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: n2 is offline\n{OFFLINE}")
 
 
 def test_show(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +135,7 @@ def test_show(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     properties = {"InvocationID": [1, 255]}
     assert json.loads(out) == [{"node": "node1", "unit": "a.service", "properties": properties}]
-    assert err == "hirte ctl: node1: a.service has no property Nope\n"
+    assert err == f"hirte ctl: node1: a.service has no property Nope\n{PROPERTIES}"
 
 
 # Tables
@@ -169,7 +171,7 @@ def test_status_of_nodes_by_glob(bus: FakeBus, capsys: pytest.CaptureFixture[str
     assert ctl(bus, "status", "node1,node1") == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert ctl(bus, "status", "x*") == 4
-    assert capsys.readouterr() == ("", "hirte ctl: no node 'x*' is configured\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: no node 'x*' is configured\n{NODES}")
 
 
 # Without a command
@@ -202,4 +204,4 @@ def test_the_fleet(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == (nodes, "")
     bus.refuse(NODE1, "ListUnits", ERROR + "NoReply", "timed out")
     assert ctl(bus) == 1
-    assert capsys.readouterr() == (nodes, "hirte ctl: node1: timed out\n")
+    assert capsys.readouterr() == (nodes, f"hirte ctl: node1: timed out\n{NODE_HANGS}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.hints import FILES, MANAGER_HANGS, NO_BUS, NODE_HANGS, NODES, NOT_RUNNING, OFFLINE
 from tests.unit.ctl_fake import DRIVER, ERROR, NAME, ROOT, FakeBus, ctl, node_path, unit
 
 NODE = f"{NAME}.Node"
@@ -102,7 +103,7 @@ def test_status_of_a_node_that_is_online(bus: FakeBus, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("argv", [["status", "n3"], ["status", "n3", "a"], ["list-units", "n3"]])
 def test_an_unknown_node(bus: FakeBus, capsys: pytest.CaptureFixture[str], argv: list) -> None:
     assert ctl(bus, *argv) == 4
-    assert capsys.readouterr() == ("", "hirte ctl: no node 'n3' is configured\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: no node 'n3' is configured\n{NODES}")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_node_that_is_offline(
 ) -> None:
     bus.refuse(node_path("n2"), member, f"{NAME}.Offline", "Node is offline")
     assert ctl(bus, *argv) == 5
-    assert capsys.readouterr() == ("", "hirte ctl: n2 is offline\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: n2 is offline\n{OFFLINE}")
 
 
 def test_a_name_that_the_locale_cannot_write(bus: FakeBus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +194,8 @@ def test_a_unit_that_does_not_exist(bus: FakeBus, capsys: pytest.CaptureFixture[
     told = properties("no.service", "inactive", "dead", load="not-found")
     bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
     assert ctl(bus, "status", "node1", "no") == 4
-    assert capsys.readouterr() == ("", "hirte ctl: node1: unit no.service could not be found\n")
+    complaint = "hirte ctl: node1: unit no.service could not be found\n"
+    assert capsys.readouterr() == ("", complaint + FILES)
 
 
 def test_a_unit_that_runs_on_without_its_file(
@@ -290,8 +292,8 @@ def test_the_manager_is_not_running(
     assert ctl(bus, "status") == 6
     assert capsys.readouterr() == (
         "",
-        "hirte ctl: the manager is not running: nobody owns org.containers.hirte on the system bus"
-        " (see `systemctl status hirte.service`)\n",
+        "hirte ctl: the manager is not running: nobody owns org.containers.hirte on the system"
+        f" bus\n{NOT_RUNNING}",
     )
 
 
@@ -300,7 +302,7 @@ def test_a_node_that_does_not_answer_is_no_missing_manager(
 ) -> None:
     bus.refuse(node_path("node1"), "ListUnits", ERROR + "NoReply", "timed out")
     assert ctl(bus, "list-units", "node1") == 1
-    assert capsys.readouterr() == ("", "hirte ctl: node1: timed out\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: node1: timed out\n{NODE_HANGS}")
 
 
 @pytest.mark.parametrize(
@@ -338,7 +340,8 @@ def test_an_error_of_many_lines_is_one_line(
 def test_no_answer(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.ignore(ROOT, "ListNodes")
     assert ctl(bus, "status") == 6
-    assert capsys.readouterr() == ("", "hirte ctl: no answer to ListNodes within 45 s\n")
+    complaint = "hirte ctl: no answer to ListNodes within 45 s\n"
+    assert capsys.readouterr() == ("", complaint + MANAGER_HANGS)
 
 
 def test_an_interrupt(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -354,7 +357,8 @@ def test_a_bus_that_goes_away(bus: FakeBus, capsys: pytest.CaptureFixture[str]) 
 
     bus.on_call = fail
     assert ctl(bus, "status") == 6
-    assert capsys.readouterr() == ("", "hirte ctl: the system bus went away: Reset by peer\n")
+    complaint = "hirte ctl: the system bus went away: Reset by peer\n"
+    assert capsys.readouterr() == ("", complaint + NO_BUS)
 
 
 @pytest.mark.parametrize("signature", ["", "a(sos)"])

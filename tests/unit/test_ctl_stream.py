@@ -7,6 +7,7 @@ import json
 import pytest
 
 from hirte.ctl import watch
+from tests.hints import NODES, WENT_AWAY
 from tests.unit.ctl_fake import DRIVER, ERROR, NAME, OWNER, ROOT, FakeBus, ctl, node_path
 
 MONITOR = f"{ROOT}/monitor/1"
@@ -84,7 +85,7 @@ def test_what_a_monitor_subscribes_to(bus: FakeBus) -> None:
 @pytest.mark.parametrize("node", ["node9", "x*", "node1,node9"])
 def test_nothing_to_monitor(bus: FakeBus, capsys: pytest.CaptureFixture[str], node: str) -> None:
     assert ctl(bus, "monitor", node) == 4
-    assert "is configured\n" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith(f"is configured\n{NODES}")
     assert subscribed(bus) == []
 
 
@@ -93,7 +94,7 @@ def test_the_manager_of_a_monitor_goes_away(
 ) -> None:
     bus.to_come.append(bus.owner_changed())
     assert ctl(bus, "monitor") == 6
-    assert capsys.readouterr() == ("", "hirte ctl: the manager went away\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: the manager went away\n{WENT_AWAY}")
 
 
 def test_metrics(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,16 +125,8 @@ def test_metrics_listen(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> Non
 # status --watch
 
 
-def status_changed(bus: FakeBus, node: str, status: str) -> object:
-    values = (f"{NAME}.Node", {"Status": ("s", status)}, [])
-    return bus.signal(
-        "PropertiesChanged", "sa{sv}as", *values,
-        path=node_path(node), interface=f"{DRIVER}.Properties",
-    )  # fmt: skip
-
-
 def test_watch_the_nodes(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
-    bus.to_come.extend([status_changed(bus, "node1", "offline"), KeyboardInterrupt()])
+    bus.to_come.extend([bus.status_changed("node1", "offline"), KeyboardInterrupt()])
     assert ctl(bus, "status", "-w", "--no-legend") == 0
     everything = "node1  online  -  now\nnode2  online  -  now\n"
     assert capsys.readouterr() == (everything * 2, "")
@@ -161,7 +154,7 @@ def test_watch_units(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_watch_units_of_no_node(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(bus, "status", "node9", "a", "-w") == 4
-    assert capsys.readouterr() == ("", "hirte ctl: no node 'node9' is configured\n")
+    assert capsys.readouterr() == ("", f"hirte ctl: no node 'node9' is configured\n{NODES}")
 
 
 def test_watch_outlives_the_manager(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hirte.nearest import nearest
 from hirte.settings import ConfigError
 from hirte.settings.ini import parse
-from hirte.settings.nearest import nearest
 
 
 def entries(text):
@@ -78,6 +78,7 @@ def test_sections_are_known_with_their_lines_even_when_empty():
         ("managerport", "ManagerPort"),
         ("MangerPort", "ManagerPort"),
         ("ManagerHots", "ManagerHost"),
+        ("amnaegrPotr", "ManagerPort"),
         ("X", ""),
         ("", ""),
         ("Completely", ""),

@@ -13,7 +13,8 @@ LENGTH_MAX = 64
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the one of `known` closest to `word`, or "" when none is close.
 
-    Close: at most every third character is wrong, missing or too much; case does not count.
+    Close: at most every third character is wrong, missing or too much, or swapped with the next;
+    case does not count.
     Of equally close ones the first is returned.
     """
     best = ""
@@ -28,10 +29,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _distance(a: str, b: str) -> int:
-    """Return Levenshtein's distance, kept one row at a time."""
+    """Return Levenshtein's distance where two neighbours that are swapped are one fault."""
+    above: list[int] = []
     row = list(range(len(b) + 1))
     for i, left in enumerate(a, 1):
-        diagonal, row[0] = row[0], i
+        higher, above, row = above, row, [i]
         for j, right in enumerate(b, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
+            least = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                least = min(least, higher[j - 2] + 1)
+            row.append(least)
     return row[-1]
