@@ -12,7 +12,7 @@ VENV  := .venv/made-for-$(PINS)
 RUN   := .venv/bin/python
 
 .PHONY: help run test lint types unit property sim foreign fleet build-tests test-pythons zipapp \
-        bench bench-scale docs fuzz clean venv
+        man bench bench-scale docs fuzz clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ test-pythons: $(VENV) ## unit and property tests under the oldest and newest Pyt
 
 zipapp: $(VENV) ## build the one file, dist/hirte (PYTHON=... selects its interpreter)
 	@$(RUN) packaging/onefile.py --python "$(PYTHON)" --output dist/hirte
+
+man: $(VENV) ## build the manual pages, dist/man
+	@$(RUN) packaging/manpages.py dist/man
 
 bench: zipapp ## measure against the floor and print the table (root; ROWS="jobs burst")
 	@$(RUN) packaging/preflight.py fleet

@@ -36,6 +36,10 @@ NAMES = {
     "bluechi-is-online": "online",
 }
 
+# Words beside the modes.
+HELP = ("help", "--help", "-h")
+VERSION = ("version", "--version")
+
 EXIT_USAGE = 2
 # As shells report a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
@@ -67,10 +71,10 @@ def main(argv: list[str]) -> int:
     word = argv[1] if len(argv) > 1 else ""
     if word in MODES:
         return run_mode(word, argv[2:], f"hirte {word}")
-    if word in ("help", "--help", "-h"):
+    if word in HELP:
         print(usage())
         return 0
-    if word in ("version", "--version"):
+    if word in VERSION:
         print(f"hirte version {__version__}")
         return 0
     problem = f"unknown mode '{word}'" if word else "no mode given"

@@ -168,6 +168,16 @@ CONDITIONS = (
         debian="util-linux", fedora="util-linux",
     ),
     Condition(
+        "build", "groff", program("groff"),
+        "the manual pages must be clean",
+        debian="groff-base", fedora="groff-base",
+    ),
+    Condition(
+        "build", "lexgrog", program("lexgrog"),
+        "apropos must find the manual pages",
+        debian="man-db", fedora="man-db",
+    ),
+    Condition(
         "foreign", "busctl", program("busctl"),
         "it calls hirte's public interface as a foreign client",
         debian="systemd", fedora="systemd",

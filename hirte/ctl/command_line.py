@@ -87,7 +87,7 @@ def _is_option(word: str) -> bool:
 def build_parser(program: str) -> argparse.ArgumentParser:
     """Return the parser of the options of all verbs; it leaves the words alone.
 
-    A value is the text given; a flag has an empty text.
+    The manual page is made from it, too. A value is the text given; a flag has an empty text.
     """
     import argparse
 
@@ -98,10 +98,14 @@ def build_parser(program: str) -> argparse.ArgumentParser:
     parser = Parser(prog=program, add_help=False, argument_default=argparse.SUPPRESS)
     known = {option.name: option for verb in VERBS.values() for option in verb.options}
     for option in [*known.values(), *COMMON]:
-        flags = [f"--{option.name}", *([f"-{option.short}"] if option.short else [])]
+        flags = [*([f"-{option.short}"] if option.short else []), f"--{option.name}"]
         if option.metavar:
             action = "append" if option.many else "store"
-            parser.add_argument(*flags, dest=option.name, metavar=option.metavar, action=action)
+            parser.add_argument(
+                *flags, dest=option.name, metavar=option.metavar, action=action, help=option.help
+            )
         else:
-            parser.add_argument(*flags, dest=option.name, action="store_const", const="")
+            parser.add_argument(
+                *flags, dest=option.name, action="store_const", const="", help=option.help
+            )
     return parser

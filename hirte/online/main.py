@@ -26,29 +26,29 @@ ONLINE, OFFLINE, USAGE = 0, 1, 2
 
 COMPATIBLE_PROGRAM = "bluechi-is-online"
 
-# Word -> how many words follow it.
-_WORDS = {"agent": 0, "node": 1, "system": 0, "help": 0, "version": 0}
+# First word -> the words that follow it, and what they ask.
+WORDS = {
+    "agent": ((), "is this machine's agent connected to its manager?"),
+    "node": (("NODE",), "is the agent of a node connected to the manager on this machine?"),
+    "system": ((), "are the agents of all nodes connected?"),
+    "help": ((), "print this"),
+    "version": ((), "print the version"),
+}
+SYNOPSIS = "agent|node NODE|system [OPTION...]"
 _MONITOR, _WAIT, _SWITCH = "monitor", "wait", "switch-timeout"
-_OPTIONS = {_MONITOR: "", _WAIT: "MS", _SWITCH: "MS"}
+_HELP = ("-h", "--help")
+# Flags -> what is given with them, and what they do.
+OPTIONS = {
+    (f"--{_MONITOR}",): ("", "as long as it is online, keep watching"),
+    (f"--{_WAIT}",): ("MS", "wait so many milliseconds for it to come online"),
+    (f"--{_SWITCH}",): (
+        "MS",
+        "(agent) let it be offline so long when it changes to another manager",
+    ),
+    _HELP: ("", "print this"),
+}
 _ONLY_AGENT = (_SWITCH,)
-
-_HELP = """\
-usage: {program} agent|node NAME|system [OPTION...]
-
-  agent        is this machine's agent connected to its manager?
-  node NAME    is the agent of a node connected to the manager on this machine?
-  system       are the agents of all nodes connected?
-  help         print this
-  version      print the version
-
-options:
-  --monitor            as long as it is online, keep watching
-  --wait MS            wait so many milliseconds for it to come online
-  --switch-timeout MS  (agent) let it be offline so long when it changes to another manager
-  -h, --help           print this
-
-The exit code is 0 for online, 1 for offline{usage}.
-"""
+EXIT_CODES = {ONLINE: "online", OFFLINE: "offline, for whatever reason", USAGE: "wrong usage"}
 
 
 class UsageError(Exception):
@@ -77,8 +77,19 @@ def run(argv: Sequence[str], program: str) -> int:
 
 
 def _help(program: str, dialect: Dialect) -> str:
-    usage = "" if dialect is COMPATIBLE else ", 2 for wrong usage"
-    return _HELP.format(program=program, usage=usage)
+    lines = [f"usage: {program} {SYNOPSIS}", ""]
+    lines += _columns([(" ".join([word, *more]), what) for word, (more, what) in WORDS.items()])
+    lines += ["", "options:"]
+    options = OPTIONS.items()
+    lines += _columns([(f"{', '.join(flags)} {a}".rstrip(), what) for flags, (a, what) in options])
+    codes = [code for code in EXIT_CODES if dialect is NATIVE or code != USAGE]
+    lines += ["", "exit codes:", *_columns([(str(code), EXIT_CODES[code]) for code in codes])]
+    return "\n".join(lines) + "\n"
+
+
+def _columns(rows: list[tuple[str, str]]) -> list[str]:
+    width = max(len(left) for left, _ in rows)
+    return [f"  {left:{width}}  {right}" for left, right in rows]
 
 
 def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -87,7 +98,7 @@ def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     end = argv.index("--") if "--" in argv else len(argv)
     words, after = list(argv[:end]), argv[end + 1 :]
     if any(map(_is_option, words)):
-        namespace, words = _parser().parse_known_args(words)
+        namespace, words = build_parser().parse_known_args(words)
         options = dict(vars(namespace))
         for word in filter(_is_option, words):
             raise UsageError(f"unrecognized option '{word}'")
@@ -97,10 +108,11 @@ def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     if not words:
         raise UsageError("No command given")
     method, *more = words
-    if method not in _WORDS:
+    if method not in WORDS:
         raise UsageError(f"Method {method} not found")
-    if len(more) != _WORDS[method]:
-        what = "few" if len(more) < _WORDS[method] else "many"
+    expected = len(WORDS[method][0])
+    if len(more) != expected:
+        what = "few" if len(more) < expected else "many"
         raise UsageError(f"Too {what} arguments for method {method}")
     for name in options:
         if name in _ONLY_AGENT and method != "agent":
@@ -112,20 +124,21 @@ def _is_option(word: str) -> bool:
     return len(word) > 1 and word.startswith("-")
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser(program: str = "hirte online") -> argparse.ArgumentParser:
+    """Return the parser that runs, and that the manual page is made from; words are not its."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise UsageError(message)
 
-    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    for name, metavar in _OPTIONS.items():
+    parser = Parser(prog=program, add_help=False, argument_default=argparse.SUPPRESS)
+    for flags, (metavar, what) in OPTIONS.items():
+        name = flags[-1].lstrip("-")
         if metavar:
-            parser.add_argument(f"--{name}", dest=name, metavar=metavar)
+            parser.add_argument(*flags, dest=name, metavar=metavar, help=what)
         else:
-            parser.add_argument(f"--{name}", dest=name, action="store_const", const="")
-    parser.add_argument("-h", "--help", dest="help", action="store_const", const="")
+            parser.add_argument(*flags, dest=name, action="store_const", const="", help=what)
     return parser
 
 

@@ -71,27 +71,27 @@ commands:
   help [COMMAND]                        explain a command, or all commands
 
 options:
-  -o, --output FORMAT  how to answer: text, or json for programs
-  --no-legend          leave out the line of titles
-  --plain              put one tab between columns, and do not align them
-  -w, --watch          show it again whenever it changes, until interrupted
-  --all-nodes          mean all nodes; the word NODE is left out
-  --filter GLOB        only units of this name; * is any text, ? any one character
-  --wait-active        wait until the unit is active; fail if it will not be
-  --no-block           do not wait for the end of the jobs; print their numbers
-  --dry-run            only say what would be called
-  --fail-fast          begin nothing more, and wait no longer, when something fails
-  --timeout SECONDS    how long to wait; what was begun goes on
-  -q, --quiet          print errors only
-  --kill-whom WHOM     which processes: all (the default), main or control
-  -s, --signal SIGNAL  name or number, by default SIGTERM
-  --runtime            only until the next boot
-  -f, --force          replace links that stand in the way
-  --no-reload          do not let systemd read its unit files again afterwards
-  -p, --property NAME  only this property, or several with commas
-  --value              only the values, without the names
-  -h, --help           explain the command, or all commands
-  --version            print the version
+  -o, --output text|json        how to answer; json is for programs
+  --no-legend                   leave out the line of titles
+  --plain                       put one tab between columns, and do not align them
+  -w, --watch                   show it again whenever it changes, until interrupted
+  --all-nodes                   mean all nodes; the word NODE is left out
+  --filter GLOB                 only units of this name; * is any text, ? any one character
+  --wait-active                 wait until the unit is active; fail if it will not be
+  --no-block                    do not wait for the end of the jobs; print their numbers
+  --dry-run                     only say what would be called
+  --fail-fast                   begin nothing more, and wait no longer, when something fails
+  --timeout SECONDS             how long to wait; what was begun goes on
+  -q, --quiet                   print errors only
+  --kill-whom all|main|control  which processes, by default all
+  -s, --signal SIGNAL           name or number, by default SIGTERM
+  --runtime                     only until the next boot
+  -f, --force                   replace links that stand in the way
+  --no-reload                   do not let systemd read its unit files again afterwards
+  -p, --property NAME           only this property, or several with commas
+  --value                       only the values, without the names
+  -h, --help                    explain the command, or all commands
+  --version                     print the version
 
 exit codes:
   0    all done
@@ -111,12 +111,12 @@ usage: hirte ctl list-units [NODE] [OPTION...]
 List loaded units, by default of all nodes online.
 
 options:
-  --filter GLOB        only units of this name; * is any text, ? any one character
-  -o, --output FORMAT  how to answer: text, or json for programs
-  --no-legend          leave out the line of titles
-  --plain              put one tab between columns, and do not align them
-  -h, --help           explain the command, or all commands
-  --version            print the version
+  --filter GLOB           only units of this name; * is any text, ? any one character
+  -o, --output text|json  how to answer; json is for programs
+  --no-legend             leave out the line of titles
+  --plain                 put one tab between columns, and do not align them
+  -h, --help              explain the command, or all commands
+  --version               print the version
 
 example: hirte ctl list-units node1 --filter '*.service'
 """
