@@ -12,7 +12,7 @@ VENV  := .venv/made-for-$(PINS)
 RUN   := .venv/bin/python
 
 .PHONY: help run test lint types unit property sim foreign fleet build-tests test-pythons zipapp \
-        man bench bench-scale docs fuzz clean venv
+        man completions bench bench-scale docs fuzz clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ zipapp: $(VENV) ## build the one file, dist/hirte (PYTHON=... selects its interp
 
 man: $(VENV) ## build the manual pages, dist/man
 	@$(RUN) packaging/manpages.py dist/man
+
+completions: $(VENV) ## write the completion of bash, zsh and fish, dist/completions
+	@$(RUN) packaging/completions.py dist/completions
 
 bench: zipapp ## measure against the floor and print the table (root; ROWS="jobs burst")
 	@$(RUN) packaging/preflight.py fleet

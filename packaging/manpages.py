@@ -27,6 +27,7 @@ import settingfacts  # noqa: E402 - found in the clone that this file is in
 from hirte import __version__  # noqa: E402
 from hirte.ctl.command_line import build_parser as ctl_parser  # noqa: E402
 from hirte.ctl.verbs import VERBS  # noqa: E402
+from hirte.ctl.words import MEANINGS as WORDS  # noqa: E402
 from hirte.main import HELP, MODES, NAMES, VERSION  # noqa: E402
 from hirte.online import main as online  # noqa: E402
 from hirte.settings.command_line import build_parser as daemon_parser  # noqa: E402
@@ -179,11 +180,13 @@ def ctl() -> Page:
         [
             ("description", told("")),
             ("commands", [line for verb in VERBS.values() for line in _command(verb)]),
+            ("words", roff.tagged((f"`{kind}`", what) for kind, what in WORDS.items())),
             ("targets", told("Which nodes, which units")),
             ("many targets", told("Many targets at once")),
             ("properties", told("Properties")),
             ("json", told("For programs")),
             ("exit status", told("Exit codes")),
+            ("completion", told("Completion")),
             ("files", roff.tagged(pagetexts.HIRTE_FILES[:1])),
         ],
         ctl_parser("hirte ctl"),

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from hirte import __version__
-from hirte.ctl.exits import DONE, MEANINGS, USAGE, Failure
+from hirte.ctl.exits import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MEANINGS,
+    NOT_ACTIVE,
+    OFFLINE,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+    USAGE,
+    Failure,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hirte.ctl.options import Option
     from hirte.ctl.request import Request
     from hirte.ctl.verbs import Verb
+
+
+# The modules of the verbs that do not ask the manager.
+_LOCAL = ("about", "scripts")
 
 
 def version(request: Request) -> int:
@@ -48,9 +64,13 @@ def unknown(program: str, word: str) -> str:
 def explanation(program: str, verb: Verb) -> str:
     """Return the help on one verb."""
     from hirte.ctl.options import COMMON
+    from hirte.ctl.words import MEANINGS as WORDS
 
-    lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), "", "options:"]
-    lines += _options([*verb.options, *COMMON])
+    lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), ""]
+    if verb.words:
+        lines += ["words:", *_columns([(kind, WORDS[kind]) for kind in verb.kinds()]), ""]
+    lines += ["options:", *_options([*verb.options, *COMMON])]
+    lines += ["", "exit codes:", *_codes(exit_codes(verb))]
     lines += ["", f"example: {program} {verb.example}"]
     return "\n".join(lines) + "\n"
 
@@ -64,9 +84,31 @@ def overview(program: str) -> str:
     lines += _columns([(" ".join([verb.name, *verb.words]), verb.help) for verb in VERBS.values()])
     known = {option.name: option for verb in VERBS.values() for option in verb.options}
     lines += ["", "options:", *_options([*known.values(), *COMMON])]
-    lines += ["", "exit codes:"]
-    lines += _columns([(str(code), meaning) for code, meaning in MEANINGS.items()])
+    lines += ["", "exit codes:", *_codes(MEANINGS)]
+    lines += ["", f"`{program} help COMMAND` tells more, with an example; see `man hirte-ctl`."]
     return "\n".join(lines) + "\n"
+
+
+def exit_codes(verb: Verb) -> dict[int, str]:
+    """Return the exit codes that a verb can have, and what they mean with it."""
+    from hirte.ctl.options import TIMEOUT, WAIT_ACTIVE
+
+    kinds = verb.kinds()
+    meanings = {DONE: "all done", USAGE: MEANINGS[USAGE]}
+    if verb.does.partition(".")[0] not in _LOCAL:
+        meanings[FAILED] = "something failed"
+        if WAIT_ACTIVE in verb.options:
+            meanings[NOT_ACTIVE] = "a unit is not active in the end (--wait-active)"
+        codes = [UNKNOWN] if {"NODE", "JOB"} & {*kinds} else []
+        codes += [OFFLINE] if "NODE" in kinds else []
+        codes += [TIMED_OUT] if TIMEOUT in verb.options else []
+        meanings.update({code: MEANINGS[code] for code in [*codes, UNREACHABLE, INTERRUPTED]})
+    meanings.update(verb.codes)
+    return {code: meaning for code, meaning in sorted(meanings.items()) if meaning}
+
+
+def _codes(meanings: Mapping[int, str]) -> list[str]:
+    return _columns([(str(code), meaning) for code, meaning in meanings.items()])
 
 
 def _options(options: Iterable[Option]) -> list[str]:

@@ -98,6 +98,11 @@ def test_every_option_of_ctl_is_told() -> None:
             assert explains(listed, flag), flag
 
 
+def test_every_kind_of_word_is_told() -> None:
+    listed = [line.split()[0] for line in entries("hirte-ctl", "WORDS")]
+    assert sorted(listed) == sorted({kind for verb in VERBS.values() for kind in verb.kinds()})
+
+
 def test_every_exit_code_of_ctl_is_told() -> None:
     text = words("hirte-ctl").split("EXIT STATUS")[1]
     for code, meaning in MEANINGS.items():

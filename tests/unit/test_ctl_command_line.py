@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import hirte
+from hirte.ctl.about import exit_codes
 from hirte.ctl.command_line import read
 from hirte.ctl.exits import MEANINGS
 from hirte.ctl.main import run
@@ -55,9 +56,9 @@ commands:
   freeze NODE UNIT...                   halt all processes of units
   thaw NODE UNIT...                     let the processes of frozen units go on
   is-active NODE UNIT...                tell whether units are active; 0 only if all are
-  is-enabled NODE UNIT...               tell whether units are started at boot; 0 only if all are
-  enable NODE UNIT...                   let units be started at boot
-  disable NODE UNIT...                  let units no longer be started at boot
+  is-enabled NODE UNIT-FILE...          tell whether units are started at boot; 0 only if all are
+  enable NODE UNIT-FILE...              let units be started at boot
+  disable NODE UNIT-FILE...             let units no longer be started at boot
   get-default NODE                      tell the target that nodes boot into
   set-default NODE TARGET               set the target that nodes boot into
   show NODE UNIT...                     print properties of units
@@ -66,7 +67,8 @@ commands:
   reset-failed [NODE] [UNIT...]         forget that units have failed, by default all
   monitor [NODE] [UNIT...]              print what happens to units, until interrupted
   metrics enable|disable|listen         let the manager measure jobs; print what it measures
-  set-loglevel [NODE] LEVEL             set the log level of the manager, or of agents
+  set-loglevel [NODE] LEVEL             set the log level of the manager, or of nodes' agents
+  completion bash|zsh|fish              print the script that lets a shell complete words
   version                               print the version
   help [COMMAND]                        explain a command, or all commands
 
@@ -103,12 +105,17 @@ exit codes:
   6    the manager cannot be reached, or does not permit it
   124  --timeout is over
   130  interrupted
+
+`hirte ctl help COMMAND` tells more, with an example; see `man hirte-ctl`.
 """
 
 EXPLANATION = """\
 usage: hirte ctl list-units [NODE] [OPTION...]
 
 List loaded units, by default of all nodes online.
+
+words:
+  NODE  a node; several: node1,node2 or 'ecu-*'; all: --all-nodes in its place
 
 options:
   --filter GLOB           only units of this name; * is any text, ? any one character
@@ -117,6 +124,15 @@ options:
   --plain                 put one tab between columns, and do not align them
   -h, --help              explain the command, or all commands
   --version               print the version
+
+exit codes:
+  0    all done
+  1    something failed
+  2    wrong usage
+  4    no such unit, node or job
+  5    a node is offline
+  6    the manager cannot be reached, or does not permit it
+  130  interrupted
 
 example: hirte ctl list-units node1 --filter '*.service'
 """
@@ -146,6 +162,34 @@ def test_help_on_a_command(capsys: pytest.CaptureFixture[str], argv: list[str]) 
 def test_every_example_is_what_its_verb_takes(verb: object) -> None:
     argv = [word.strip("'") for word in verb.example.split()]
     assert read(argv, "hirte ctl")[0] is verb
+
+
+def test_the_help_tells_the_exit_codes_that_a_command_can_have() -> None:
+    codes = {verb.name: list(exit_codes(verb)) for verb in VERBS.values()}
+    assert codes["start"] == list(MEANINGS)
+    assert codes["stop"] == [0, 1, 2, 4, 5, 6, 124, 130]
+    assert codes["is-active"] == [0, 1, 2, 3, 4, 5, 6, 130]
+    assert codes["nodes"] == [0, 1, 2, 4, 6, 130]
+    assert codes["cancel"] == [0, 1, 2, 4, 6, 130]
+    assert codes["fleet"] == [0, 1, 2, 6, 130]
+    assert codes["monitor"] == [0, 1, 2, 4, 6]
+    assert codes["version"] == [0, 2]
+    assert exit_codes(VERBS["is-enabled"])[1] == "a unit is not enabled, or something failed"
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+def test_the_help_explains_every_word_and_option(
+    capsys: pytest.CaptureFixture[str], verb: object
+) -> None:
+    assert offline_ctl("help", verb.name) == 0
+    told = capsys.readouterr().out
+    for kind in verb.kinds():
+        assert f"  {kind} " in told
+    for option in verb.options:
+        assert f"--{option.name} " in told
+        assert option.help in told
+    assert f"\nexample: hirte ctl {verb.example}\n" in told
+    assert max(map(len, told.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(
