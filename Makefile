@@ -12,7 +12,7 @@ VENV  := .venv/made-for-$(PINS)
 RUN   := .venv/bin/python
 
 .PHONY: help run test lint types unit property sim foreign fleet golden build-tests test-pythons \
-        zipapp bench bench-scale docs fuzz clean venv
+        zipapp man completions bench bench-scale docs fuzz clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,12 @@ test-pythons: $(VENV) ## unit and property tests under the oldest and newest Pyt
 
 zipapp: $(VENV) ## build the one file, dist/hirte (PYTHON=... selects its interpreter)
 	@$(RUN) packaging/onefile.py --python "$(PYTHON)" --output dist/hirte
+
+man: $(VENV) ## build the manual pages, dist/man
+	@$(RUN) packaging/manpages.py dist/man
+
+completions: $(VENV) ## write the completion of bash, zsh and fish, dist/completions
+	@$(RUN) packaging/completions.py dist/completions
 
 bench: zipapp ## measure against the floor and print the table (root; ROWS="jobs burst")
 	@$(RUN) packaging/preflight.py fleet

@@ -105,11 +105,17 @@ def _time_starts(
 def ctl(fleet: Setup, quick: bool) -> Iterator[Row]:
     """Commands that answer at once."""
     count = 10 if quick else 50
-    for word, bar in (("version", 3.0), ("status", 6.0)):
-        command = (_PROGRAM, "ctl", word)
+    for name, words, bar in (
+        ("version", ("version",), 3.0),
+        ("status", ("status",), 6.0),
+        # What a TAB costs: words of the tables, and names that the manager has to be asked for.
+        ("__complete", ("__complete", "start", "--"), 4.0),
+        ("__complete of nodes", ("__complete", "start", ""), 6.0),
+    ):
+        command = (_PROGRAM, "ctl", *words)
         with Launcher(fleet.one) as launcher:
             floor, ours = _time_runs(launcher, command, count)
-        yield ratio(f"hirte ctl {word}", floor, ours, bar)
+        yield ratio(f"hirte ctl {name}", floor, ours, bar)
 
 
 def _time_runs(

@@ -38,6 +38,13 @@ NAMES = {
     "bluechi-proxy": "proxy",
 }
 
+# Words beside the modes.
+HELP = ("help", "--help", "-h")
+VERSION = ("version", "--version")
+
+# What the shells' completion says in place of arguments. People have no use for it.
+COMPLETE, COMPLETE_LINE = "__complete", "__complete_line"
+
 EXIT_USAGE = 2
 # As shells report a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
@@ -69,12 +76,14 @@ def main(argv: list[str]) -> int:
     word = argv[1] if len(argv) > 1 else ""
     if word in MODES:
         return run_mode(word, argv[2:], f"hirte {word}")
-    if word in ("help", "--help", "-h"):
+    if word in HELP:
         print(usage())
         return 0
-    if word in ("version", "--version"):
+    if word in VERSION:
         print(f"hirte version {__version__}")
         return 0
+    if word in (COMPLETE, COMPLETE_LINE):
+        return complete("", argv[1:])
     problem = f"unknown mode '{word}'" if word else "no mode given"
     print(f"hirte: {problem}; modes are: {', '.join(MODES)}", file=sys.stderr)
     return EXIT_USAGE
@@ -82,10 +91,19 @@ def main(argv: list[str]) -> int:
 
 def run_mode(mode: str, argv: list[str], program: str) -> int:
     """Import the module of `mode`, and nothing of the others, and run it."""
+    if argv and argv[0] in (COMPLETE, COMPLETE_LINE):
+        return complete(mode, argv)
     module = MODES[mode][0]
     __import__(module)
     code: int = sys.modules[module].main(argv, program)
     return code
+
+
+def complete(mode: str, argv: list[str]) -> int:
+    """Tell a shell what may be typed next; `mode` is "" as long as none is chosen."""
+    from hirte.complete.main import run
+
+    return run(mode, argv)
 
 
 def run() -> NoReturn:

@@ -1,6 +1,8 @@
 """Say what this machine lacks for a job, and the command that installs it.
 
-    python3 packaging/preflight.py NEED...      (venv, build, fleet, foreign)
+    python3 packaging/preflight.py [--packages] NEED...      (venv, build, fleet, foreign)
+
+With --packages it only prints the names of the packages that are missing, for whoever installs.
 
 Rules of this file: it installs nothing, it names everything that is missing at once, and it is
 one table. It runs before the virtual environment exists, under whatever `python3` is, so it uses
@@ -163,9 +165,34 @@ CONDITIONS = (
         debian="tar", fedora="tar",
     ),
     Condition(
+        "fleet", "bash", program("bash"),
+        "it completes the words of hirte",
+        debian="bash", fedora="bash",
+    ),
+    Condition(
+        "fleet", "zsh", program("zsh"),
+        "it completes the words of hirte",
+        debian="zsh", fedora="zsh",
+    ),
+    Condition(
+        "fleet", "fish", program("fish"),
+        "it completes the words of hirte",
+        debian="fish", fedora="fish",
+    ),
+    Condition(
         "build", "unshare", program("unshare"),
         "the one file is tried on a read-only root",
         debian="util-linux", fedora="util-linux",
+    ),
+    Condition(
+        "build", "groff", program("groff"),
+        "the manual pages must be clean",
+        debian="groff-base", fedora="groff-base",
+    ),
+    Condition(
+        "build", "lexgrog", program("lexgrog"),
+        "apropos must find the manual pages",
+        debian="man-db", fedora="man-db",
     ),
     Condition(
         "foreign", "busctl", program("busctl"),
@@ -196,28 +223,42 @@ def missing(needs: Iterable[str]) -> list[Condition]:
     return [row for row in CONDITIONS if row.need in wanted and not row.holds()]
 
 
+def is_fedora() -> bool:
+    """Return whether this machine's packages are Fedora's."""
+    return os.path.exists("/etc/fedora-release") or os.path.exists("/etc/redhat-release")
+
+
+def packages(gaps: Iterable[Condition]) -> str:
+    """Return the names of the packages that close the gaps, each once."""
+    fedora = is_fedora()
+    # A dictionary drops the doubles and keeps the order.
+    names = dict.fromkeys(row.fedora if fedora else row.debian for row in gaps)
+    return " ".join(name for name in names if name)
+
+
 def report(gaps: Iterable[Condition]) -> str:
     """Return the text that names each gap, why it matters, and how to close them all."""
     gaps = list(gaps)
     lines = [f"missing: {row.name} ({row.why})" for row in gaps]
-    fedora = os.path.exists("/etc/fedora-release") or os.path.exists("/etc/redhat-release")
-    install = "dnf install" if fedora else "apt-get install"
-    # A dictionary drops the doubles and keeps the order.
-    packages = dict.fromkeys(row.fedora if fedora else row.debian for row in gaps)
-    names = " ".join(name for name in packages if name)
+    names = packages(gaps)
     if names:
+        install = "dnf install" if is_fedora() else "apt-get install"
         lines.append(f"install with: {install} {names}")
     lines.extend(f"{row.name}: {row.remedy}" for row in gaps if row.remedy)
     return "\n".join(lines)
 
 
-def main(needs: list[str]) -> int:
-    """Check `needs`; print what is missing on stderr. Return the exit code."""
+def main(argv: list[str]) -> int:
+    """Check what is needed; print what is missing on stderr. Return the exit code."""
+    needs = [word for word in argv if word != "--packages"]
     unknown = sorted(set(needs) - {row.need for row in CONDITIONS})
     if unknown or not needs:
         print(f"preflight: unknown need: {' '.join(unknown) or 'none given'}", file=sys.stderr)
         return 2
     gaps = missing(needs)
+    if needs != argv:
+        print(packages(gaps))
+        return 0
     if gaps:
         print(report(gaps), file=sys.stderr)
         return EXIT_MISSING

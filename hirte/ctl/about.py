@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from hirte import __version__
-from hirte.ctl.exits import DONE, MEANINGS, USAGE, Failure
+from hirte.ctl.exits import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MEANINGS,
+    NOT_ACTIVE,
+    OFFLINE,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+    USAGE,
+    Failure,
+)
 from hirte.ctl.text import wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from hirte.ctl.options import Option
+    from hirte.arguments import Option
     from hirte.ctl.request import Request
     from hirte.ctl.verbs import Verb
 
 # Columns of the explanations, however small the terminal is.
 _LEAST = 20
+
+
+# The modules of the verbs that do not ask the manager.
+_LOCAL = ("about", "scripts")
 
 
 def version(request: Request) -> int:
@@ -56,35 +72,54 @@ def unknown(word: str) -> Failure:
 def explanation(program: str, verb: Verb, width: int = 0) -> str:
     """Return the help on one verb; a `width` above 0 is that of the terminal."""
     from hirte.ctl.options import COMMON
+    from hirte.ctl.words import MEANINGS as WORDS
 
-    lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), "", "options:"]
-    lines += _options([*verb.options, *COMMON], width)
+    lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), ""]
+    if verb.words:
+        lines += ["words:", *_columns([(kind, WORDS[kind]) for kind in verb.kinds()], width), ""]
+    lines += ["options:", *_options([*verb.options, *COMMON], width)]
+    lines += ["", "exit codes:", *_codes(exit_codes(verb), width)]
     lines += ["", f"example: {program} {verb.example}"]
     return "\n".join(lines) + "\n"
 
 
 def overview(program: str, width: int = 0) -> str:
     """Return the help on the whole tool; a `width` above 0 is that of the terminal."""
-    from hirte.ctl.options import COMMON
-    from hirte.ctl.verbs import VERBS
+    from hirte.ctl.verbs import VERBS, every_option
 
     lines = [f"usage: {program} [COMMAND [WORD...]] [OPTION...]", "", "commands:"]
     said = [(" ".join([verb.name, *verb.words]), verb.help) for verb in VERBS.values()]
     lines += _columns(said, width)
-    known = {option.name: option for verb in VERBS.values() for option in verb.options}
-    lines += ["", "options:", *_options([*known.values(), *COMMON], width)]
-    lines += ["", "exit codes:"]
-    lines += _columns([(str(code), meaning) for code, meaning in MEANINGS.items()], width)
+    lines += ["", "options:", *_options(every_option(), width)]
+    lines += ["", "exit codes:", *_codes(MEANINGS, width)]
+    lines += ["", f"`{program} help COMMAND` tells more, with an example; see `man hirte-ctl`."]
     return "\n".join(lines) + "\n"
 
 
+def exit_codes(verb: Verb) -> dict[int, str]:
+    """Return the exit codes that a verb can have, and what they mean with it."""
+    from hirte.ctl.options import TIMEOUT, WAIT_ACTIVE
+
+    kinds = verb.kinds()
+    meanings = {DONE: "all done", USAGE: MEANINGS[USAGE]}
+    if verb.does.partition(".")[0] not in _LOCAL:
+        meanings[FAILED] = "something failed"
+        if WAIT_ACTIVE in verb.options:
+            meanings[NOT_ACTIVE] = "a unit is not active in the end (--wait-active)"
+        codes = [UNKNOWN] if {"NODE", "JOB"} & {*kinds} else []
+        codes += [OFFLINE] if "NODE" in kinds else []
+        codes += [TIMED_OUT] if TIMEOUT in verb.options else []
+        meanings.update({code: MEANINGS[code] for code in [*codes, UNREACHABLE, INTERRUPTED]})
+    meanings.update(verb.codes)
+    return {code: meaning for code, meaning in sorted(meanings.items()) if meaning}
+
+
+def _codes(meanings: Mapping[int, str], width: int) -> list[str]:
+    return _columns([(str(code), meaning) for code, meaning in meanings.items()], width)
+
+
 def _options(options: Iterable[Option], width: int) -> list[str]:
-    return _columns([(_spelling(option, short=True), option.help) for option in options], width)
-
-
-def _spelling(option: Option, short: bool = False) -> str:
-    long = f"--{option.name} {option.metavar}".rstrip()
-    return f"-{option.short}, {long}" if short and option.short else long
+    return _columns([(option.usage, option.help) for option in options], width)
 
 
 def _columns(rows: list[tuple[str, str]], width: int) -> list[str]:

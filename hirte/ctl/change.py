@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hirte.ctl.exits import DONE, USAGE, Failure
 from hirte.ctl.names import unit_name
+from hirte.ctl.options import KILL_WHOM
 from hirte.ctl.targets import Targets, find_nodes
+from hirte.ctl.words import LEVELS
 from hirte.ctl.work import Outcome, Work, carry_out
 
 TYPE_CHECKING = False
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from hirte.client.values import UnitFileChange
     from hirte.ctl.request import Request
 
-_WHOM = ("all", "main", "control")
-_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
+_WHOM = KILL_WHOM.metavar.split("|")
 _NOTHING_TO_INSTALL = (
     "the unit files have no [Install] section that says how to enable them;"
     " such units are started by others"
@@ -166,8 +167,8 @@ def set_loglevel(request: Request) -> int:
     """Set how much the manager, or the agents of nodes, log."""
     *nodes, word = request.words
     level = word.upper()
-    if level not in _LEVELS:
-        raise Failure(f"a log level is one of {', '.join(_LEVELS)}, not '{word}'", USAGE)
+    if level not in LEVELS:
+        raise Failure(f"a log level is one of {', '.join(LEVELS)}, not '{word}'", USAGE)
     if nodes:
         return _on_nodes(request, nodes[0], "SetLogLevel", level)
     if request.has("dry-run"):

@@ -1,26 +1,23 @@
-"""Read the command line after the table of verbs, as getopt_long(3) would.
+"""Read the command line after the table of verbs.
 
-Options stand anywhere, also before the verb; long ones may be shortened; `--` ends them, which is
-how to speak of a unit like `-.mount`. A command line without options needs no parser and pays for
-none.
+Options stand anywhere, also before the verb; `--` ends them, which is how to speak of a unit like
+`-.mount`.
 """
 
 from __future__ import annotations
 
+from hirte import arguments
+from hirte.arguments import UsageError
 from hirte.ctl.about import unknown, usage
 from hirte.ctl.exits import USAGE, Failure
 from hirte.ctl.failures import meant
-from hirte.ctl.options import ALL_NODES, COMMON, HELP, VERSION
-from hirte.ctl.verbs import DEFAULT, VERBS
-from hirte.words import is_option, is_text
+from hirte.ctl.options import ALL_NODES, HELP, VERSION
+from hirte.ctl.verbs import DEFAULT, VERBS, every_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
-    from typing import NoReturn
 
-    from hirte.ctl.options import Option
     from hirte.ctl.verbs import Verb
 
 _NO_OPTION = "`{program} help COMMAND` lists the options; what follows -- is no option"
@@ -31,10 +28,10 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
 
     Raises Failure when the verb, an option or the number of words is wrong.
     """
-    for word in argv:
-        if not is_text(word):
-            raise Failure(f"'{word}' is not UTF-8", USAGE)
-    words, options = _split(argv, program)
+    try:
+        words, options = arguments.read(argv, every_option())
+    except UsageError as error:
+        raise _wrong(error) from error
     if VERSION.name in options:
         return VERBS["version"], [], {}
     if HELP.name in options:
@@ -57,48 +54,9 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
     return verb, words[1:], options
 
 
-def _split(argv: Sequence[str], program: str) -> tuple[list[str], dict[str, str]]:
-    """Return all words and all options."""
-    before, after = list(argv), []
-    if "--" in before:
-        end = before.index("--")
-        before, after = before[:end], before[end + 1 :]
-    if not any(is_option(word) for word in before):
-        return before + after, {}
-    namespace, words = build_parser(program).parse_known_args(before)
-    for word in words:
-        if is_option(word):
-            guess = meant(word.partition("=")[0], [f"--{option.name}" for option in _options()])
-            raise Failure(f"unknown option {word}{guess}", USAGE, _NO_OPTION)
-    options = {
-        name: ",".join(value) if isinstance(value, list) else value
-        for name, value in vars(namespace).items()
-    }
-    return words + after, options
-
-
-def _options() -> list[Option]:
-    known = {option.name: option for verb in VERBS.values() for option in verb.options}
-    return [*known.values(), *COMMON]
-
-
-def build_parser(program: str) -> argparse.ArgumentParser:
-    """Return the parser of the options of all verbs; it leaves the words alone.
-
-    A value is the text given; a flag has an empty text.
-    """
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise Failure(message, USAGE)
-
-    parser = Parser(prog=program, add_help=False, argument_default=argparse.SUPPRESS)
-    for option in _options():
-        flags = [f"--{option.name}", *([f"-{option.short}"] if option.short else [])]
-        if option.metavar:
-            action = "append" if option.many else "store"
-            parser.add_argument(*flags, dest=option.name, metavar=option.metavar, action=action)
-        else:
-            parser.add_argument(*flags, dest=option.name, action="store_const", const="")
-    return parser
+def _wrong(error: UsageError) -> Failure:
+    if not error.unknown:
+        return Failure(str(error), USAGE)
+    flags = [f"--{option.name}" for option in every_option()]
+    guess = meant(error.unknown.partition("=")[0], flags)
+    return Failure(f"unknown option {error.unknown}{guess}", USAGE, _NO_OPTION)

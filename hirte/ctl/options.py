@@ -1,33 +1,18 @@
-"""The options that verbs have, each written once."""
+"""The options that verbs have, each written once.
+
+A value that is one of a few has all of them for its `metavar`, as in `text|json`.
+"""
 
 from __future__ import annotations
 
-
-class Option:
-    """An option. `name` is the long one without dashes; `metavar` is empty if it is a mere flag.
-
-    The values of one that may be given `many` times are joined with commas; of others the last
-    counts.
-    """
-
-    __slots__ = ("help", "many", "metavar", "name", "short")
-
-    def __init__(
-        self, name: str, metavar: str, help: str, short: str = "", many: bool = False
-    ) -> None:
-        self.name = name
-        self.metavar = metavar
-        self.help = help
-        self.short = short
-        self.many = many
-
+from hirte.arguments import Option
 
 # Options that every verb has.
 HELP = Option("help", "", "explain the command, or all commands", short="h")
 VERSION = Option("version", "", "print the version")
 COMMON = (HELP, VERSION)
 
-OUTPUT = Option("output", "FORMAT", "how to answer: text, or json for programs", short="o")
+OUTPUT = Option("output", "text|json", "how to answer; json is for programs", short="o")
 NO_LEGEND = Option("no-legend", "", "leave out the line of titles")
 PLAIN = Option("plain", "", "put one tab between columns, and do not align them")
 FULL = Option("full", "", "on a terminal, do not shorten names to make lines fit", short="l")
@@ -45,7 +30,7 @@ CHANGE = (ALL_NODES, DRY_RUN, FAIL_FAST, TIMEOUT, QUIET, OUTPUT)
 NO_BLOCK = Option("no-block", "", "do not wait for the end of the jobs; print their numbers")
 WAIT_ACTIVE = Option("wait-active", "", "wait until the unit is active; fail if it will not be")
 
-KILL_WHOM = Option("kill-whom", "WHOM", "which processes: all (the default), main or control")
+KILL_WHOM = Option("kill-whom", "all|main|control", "which processes, by default all")
 SIGNAL = Option("signal", "SIGNAL", "name or number, by default SIGTERM", short="s")
 RUNTIME = Option("runtime", "", "only until the next boot")
 FORCE = Option("force", "", "replace links that stand in the way", short="f")

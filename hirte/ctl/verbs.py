@@ -7,10 +7,11 @@ command line accepts, the help, the errors. The module of a verb is loaded when 
 from __future__ import annotations
 
 from hirte.ctl import options
+from hirte.ctl.exits import DONE, FAILED, INTERRUPTED, NOT_ACTIVE, OFFLINE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hirte.ctl.options import Option
+    from hirte.arguments import Option
     from hirte.ctl.request import Request
 
 
@@ -19,9 +20,11 @@ class Verb:
 
     `words` names the words that follow the verb: in brackets those that may be left out, with
     three dots those that may be repeated. `does` is the function that does it, after its module.
+    `codes` says what exit codes mean here that mean something else, or nothing ("", it does not
+    occur), with other verbs.
     """
 
-    __slots__ = ("does", "example", "help", "name", "options", "words")
+    __slots__ = ("codes", "does", "example", "help", "name", "options", "words")
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Verb:
         does: str,
         example: str,
         options: tuple[Option, ...] = (),
+        codes: dict[int, str] | None = None,
     ) -> None:
         self.name = name
         self.words = tuple(words.split())
@@ -38,6 +42,11 @@ class Verb:
         self.does = does
         self.example = example
         self.options = options
+        self.codes = codes or {}
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of its words: the words without what says how many there may be."""
+        return [word.strip("[].") for word in self.words]
 
     def takes(self, count: int) -> bool:
         """Tell whether the verb can do with `count` words."""
@@ -76,6 +85,7 @@ _ROWS = (
         "show.status",
         "status node1 nginx.service",
         (options.WATCH, *options.TABLE, options.ALL_NODES),
+        {NOT_ACTIVE: "a unit is not active"},
     ),
     Verb(
         "nodes",
@@ -84,6 +94,7 @@ _ROWS = (
         "show.nodes",
         "nodes 'ecu-*' -o json",
         (options.WATCH, *options.TABLE),
+        {OFFLINE: ""},
     ),
     Verb(
         "list-units",
@@ -140,6 +151,7 @@ _ROWS = (
         "jobs.jobs",
         "jobs 'ecu-*'",
         options.TABLE,
+        {OFFLINE: ""},
     ),
     Verb(
         "cancel",
@@ -180,18 +192,20 @@ _ROWS = (
         "query.is_active",
         "is-active node1 nginx.service --quiet",
         _ASK,
+        {NOT_ACTIVE: "a unit is not active"},
     ),
     Verb(
         "is-enabled",
-        "NODE UNIT...",
+        "NODE UNIT-FILE...",
         "tell whether units are started at boot; 0 only if all are",
         "query.is_enabled",
         "is-enabled node1 nginx.service",
         _ASK,
+        {FAILED: "a unit is not enabled, or something failed"},
     ),
     Verb(
         "enable",
-        "NODE UNIT...",
+        "NODE UNIT-FILE...",
         "let units be started at boot",
         "change.enable",
         "enable node1 nginx.service",
@@ -199,7 +213,7 @@ _ROWS = (
     ),
     Verb(
         "disable",
-        "NODE UNIT...",
+        "NODE UNIT-FILE...",
         "let units no longer be started at boot",
         "change.disable",
         "disable node1 nginx.service",
@@ -260,6 +274,7 @@ _ROWS = (
         "stream.monitor",
         "monitor node1 nginx.service",
         (options.OUTPUT,),
+        {DONE: "interrupted", INTERRUPTED: "", OFFLINE: ""},
     ),
     Verb(
         "metrics",
@@ -268,14 +283,22 @@ _ROWS = (
         "stream.metrics",
         "metrics listen",
         (options.OUTPUT,),
+        {DONE: "all done, or interrupted (listen)", INTERRUPTED: ""},
     ),
     Verb(
         "set-loglevel",
         "[NODE] LEVEL",
-        "set the log level of the manager, or of agents",
+        "set the log level of the manager, or of nodes' agents",
         "change.set_loglevel",
         "set-loglevel node1 debug",
         options.CHANGE,
+    ),
+    Verb(
+        "completion",
+        "bash|zsh|fish",
+        "print the script that lets a shell complete words",
+        "scripts.completion",
+        "completion bash",
     ),
     Verb("version", "", "print the version", "about.version", "version"),
     Verb("help", "[COMMAND]", "explain a command, or all commands", "about.help", "help start"),
@@ -283,3 +306,9 @@ _ROWS = (
 VERBS = {row.name: row for row in _ROWS}
 # What is meant when none is said.
 DEFAULT = VERBS["fleet"]
+
+
+def every_option() -> list[Option]:
+    """Return the options of all verbs, each once, and those that all verbs have."""
+    known = {option.name: option for verb in _ROWS for option in verb.options}
+    return [*known.values(), *options.COMMON]

@@ -10,8 +10,8 @@ import sys
 
 from hirte import __version__
 from hirte.api.dialect import COMPATIBLE, NATIVE, dialect_of
+from hirte.arguments import Option, UsageError, columns, read
 from hirte.client.errors import Error
-from hirte.words import Option, UsageError, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,34 +24,24 @@ if TYPE_CHECKING:
 
 ONLINE, OFFLINE, USAGE = 0, 1, 2
 
-# Word -> how many words follow it.
-_WORDS = {"agent": 0, "node": 1, "system": 0, "help": 0, "version": 0}
+# First word -> the words that follow it, and what they ask.
+WORDS = {
+    "agent": ((), "is this machine's agent connected to its manager?"),
+    "node": (("NODE",), "is the agent of a node connected to the manager on this machine?"),
+    "system": ((), "are the agents of all nodes connected?"),
+    "help": ((), "print this"),
+    "version": ((), "print the version"),
+}
+SYNOPSIS = "agent|node NODE|system [OPTION...]"
 _MONITOR, _WAIT, _SWITCH = "monitor", "wait", "switch-timeout"
-_OPTIONS = (
-    Option(_MONITOR),
-    Option(_WAIT, metavar="MS"),
-    Option(_SWITCH, metavar="MS"),
-    Option("help", "h"),
+OPTIONS = (
+    Option(_MONITOR, "", "as long as it is online, keep watching"),
+    Option(_WAIT, "MS", "wait so many milliseconds for it to come online"),
+    Option(_SWITCH, "MS", "(agent) let it be offline so long when it changes to another manager"),
+    Option("help", "", "print this", short="h"),
 )
 _ONLY_AGENT = (_SWITCH,)
-
-_HELP = """\
-usage: {program} agent|node NAME|system [OPTION...]
-
-  agent        is this machine's agent connected to its manager?
-  node NAME    is the agent of a node connected to the manager on this machine?
-  system       are the agents of all nodes connected?
-  help         print this
-  version      print the version
-
-options:
-  --monitor            as long as it is online, keep watching
-  --wait MS            wait so many milliseconds for it to come online
-  --switch-timeout MS  (agent) let it be offline so long when it changes to another manager
-  -h, --help           print this
-
-The exit code is 0 for online, 1 for offline{usage}.
-"""
+EXIT_CODES = {ONLINE: "online", OFFLINE: "offline, for whatever reason", USAGE: "wrong usage"}
 
 
 def run(argv: Sequence[str], program: str) -> int:
@@ -76,22 +66,27 @@ def run(argv: Sequence[str], program: str) -> int:
 
 
 def _help(program: str, dialect: Dialect) -> str:
-    usage = "" if dialect is COMPATIBLE else ", 2 for wrong usage"
-    return _HELP.format(program=program, usage=usage)
+    lines = [f"usage: {program} {SYNOPSIS}", ""]
+    lines += columns([(" ".join([word, *more]), what) for word, (more, what) in WORDS.items()])
+    lines += ["", "options:", *columns([(option.usage, option.help) for option in OPTIONS])]
+    codes = [code for code in EXIT_CODES if dialect is NATIVE or code != USAGE]
+    lines += ["", "exit codes:", *columns([(str(code), EXIT_CODES[code]) for code in codes])]
+    return "\n".join(lines) + "\n"
 
 
 def _read(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Return the words, the first of which is known, and the options, by name."""
-    words, options = read(argv, _OPTIONS)
+    words, options = read(argv, OPTIONS)
     if "help" in options:
         return ["help"], options
     if not words:
         raise UsageError("No command given")
     method, *more = words
-    if method not in _WORDS:
+    if method not in WORDS:
         raise UsageError(f"Method {method} not found")
-    if len(more) != _WORDS[method]:
-        what = "few" if len(more) < _WORDS[method] else "many"
+    expected = len(WORDS[method][0])
+    if len(more) != expected:
+        what = "few" if len(more) < expected else "many"
         raise UsageError(f"Too {what} arguments for method {method}")
     for name in options:
         if name in _ONLY_AGENT and method != "agent":

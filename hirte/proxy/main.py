@@ -10,7 +10,7 @@ import sys
 
 from hirte import __version__
 from hirte.api.dialect import COMPATIBLE, NATIVE, dialect_of
-from hirte.words import Option, UsageError, read
+from hirte.arguments import Option, UsageError, columns, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,34 +24,28 @@ METHODS = {"create": "CreateProxy", "remove": "RemoveProxy"}
 # The template units that the agent is told of, by dialect.
 _TEMPLATES = {NATIVE: "hirte-proxy@", COMPATIBLE: "bluechi-proxy@"}
 
-_OPTIONS = (Option("user", "u"), Option("version", "v"), Option("help", "h"))
+SYNOPSIS = "[OPTION...] create|remove NODE_UNIT"
+# Words -> what they mean.
+WORDS = {
+    "create": "begin, and wait until the unit of the other node is active, however long",
+    "remove": "the unit is not needed any more",
+    "NODE_UNIT": "node and unit, e.g. second_db.service: the first _ is between the two",
+}
+OPTIONS = (
+    Option("user", "", "over the bus of the user, not that of the system", short="u"),
+    Option("help", "", "print this", short="h"),
+    Option("version", "", "print the version", short="v"),
+)
+EXIT_CODES = {DONE: "done", FAILED: "anything else, also wrong usage"}
 # Node names have none, names of units may.
 _SEPARATOR = "_"
-
-_HELP = """\
-usage: {program} [OPTION...] create|remove NODE_UNIT
-
-Asks this machine's agent for a proxy of a unit of another node, for a unit that needs that one.
-
-  create       begin, and wait until the unit of the other node is active, however long
-  remove       the unit is not needed any more
-  NODE_UNIT    node and unit, e.g. second_db.service: the first _ is between the two
-
-options:
-  -u, --user     over the bus of the user, not that of the system
-  -h, --help     print this
-  -v, --version  print the version
-
-The exit code is 0 for done, 1 for anything else.
-"""
-
 
 def run(argv: Sequence[str], program: str) -> int:
     """Do what the command line says; return the exit code."""
     try:
-        words, options = read(argv, _OPTIONS)
+        words, options = read(argv, OPTIONS)
         if "help" in options:
-            print(_HELP.format(program=program), end="")
+            print(_help(program), end="")
             return DONE
         if "version" in options:
             print(f"{program} version {__version__}")
@@ -61,6 +55,15 @@ def run(argv: Sequence[str], program: str) -> int:
         print(f"{program}: {error}", file=sys.stderr)
         return FAILED
     return _ask(method, node, unit, "user" in options, program)
+
+
+def _help(program: str) -> str:
+    lines = [f"usage: {program} {SYNOPSIS}", ""]
+    lines += ["Asks this machine's agent for a proxy of a unit of another node, for a unit that"]
+    lines += ["needs that one; systemd calls it.", "", *columns([*WORDS.items()])]
+    lines += ["", "options:", *columns([(option.usage, option.help) for option in OPTIONS])]
+    lines += ["", "exit codes:", *columns([(str(code), what) for code, what in EXIT_CODES.items()])]
+    return "\n".join(lines) + "\n"
 
 
 def _wanted(words: list[str]) -> tuple[str, str, str]:

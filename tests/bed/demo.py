@@ -47,7 +47,7 @@ This is a shell on node1. Some things to try:
   python3 /usr/share/hirte/examples/watch_connections.py
   busctl introspect org.containers.hirte /org/containers/hirte
   journalctl -u hirte
-`exit` ends the fleet.
+TAB completes commands, nodes and units. `exit` ends the fleet.
 """
 EXIT_INTERRUPTED = 130
 
@@ -130,6 +130,8 @@ def main() -> int:
                     "HOME": "/root",
                     # The client library, for the examples.
                     "PYTHONPATH": LIBRARY,
+                    # Before the first prompt: after whatever .bashrc does.
+                    "PROMPT_COMMAND": "source <(hirte ctl completion bash); unset PROMPT_COMMAND",
                 }
                 one.shell(["/bin/sh", "-c", "cd /root; exec bash -i"], {**terminal})
             _title("Everything is torn down")

@@ -44,6 +44,16 @@ def test_a_machine_without_programs_fails_and_says_so(
     assert "missing: gdbus" in said.err
 
 
+def test_whoever_installs_gets_the_packages_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(preflight.os.path, "exists", lambda path: False)
+    gaps = (gap("zsh", "zsh"), gap("root", remedy="be root"), gap("sh", "zsh"), gap("fish", "fish"))
+    monkeypatch.setattr(preflight, "CONDITIONS", gaps)
+    assert preflight.main(["--packages", "need"]) == 0
+    assert capsys.readouterr() == ("zsh fish\n", "")
+
+
 def test_nothing_missing_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     assert preflight.main(["venv"]) == 0
     assert capsys.readouterr() == ("", "")

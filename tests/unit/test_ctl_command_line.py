@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import hirte
+from hirte.ctl.about import exit_codes
 from hirte.ctl.command_line import read
-from hirte.ctl.exits import MEANINGS
+from hirte.ctl.exits import BROKEN_PIPE, MEANINGS
 from hirte.ctl.main import run
 from hirte.ctl.properties import KNOWN
 from hirte.ctl.verbs import VERBS
@@ -56,9 +57,9 @@ commands:
   freeze NODE UNIT...                   halt all processes of units
   thaw NODE UNIT...                     let the processes of frozen units go on
   is-active NODE UNIT...                tell whether units are active; 0 only if all are
-  is-enabled NODE UNIT...               tell whether units are started at boot; 0 only if all are
-  enable NODE UNIT...                   let units be started at boot
-  disable NODE UNIT...                  let units no longer be started at boot
+  is-enabled NODE UNIT-FILE...          tell whether units are started at boot; 0 only if all are
+  enable NODE UNIT-FILE...              let units be started at boot
+  disable NODE UNIT-FILE...             let units no longer be started at boot
   get-default NODE                      tell the target that nodes boot into
   set-default NODE TARGET               set the target that nodes boot into
   show NODE UNIT...                     print properties of units
@@ -67,33 +68,34 @@ commands:
   reset-failed [NODE] [UNIT...]         forget that units have failed, by default all
   monitor [NODE] [UNIT...]              print what happens to units, until interrupted
   metrics enable|disable|listen         let the manager measure jobs; print what it measures
-  set-loglevel [NODE] LEVEL             set the log level of the manager, or of agents
+  set-loglevel [NODE] LEVEL             set the log level of the manager, or of nodes' agents
+  completion bash|zsh|fish              print the script that lets a shell complete words
   version                               print the version
   help [COMMAND]                        explain a command, or all commands
 
 options:
-  -w, --watch          show it again whenever it changes, until interrupted
-  -o, --output FORMAT  how to answer: text, or json for programs
-  -l, --full           on a terminal, do not shorten names to make lines fit
-  --no-legend          leave out the line of titles
-  --plain              put one tab between columns, and do not align them
-  --all-nodes          mean all nodes; the word NODE is left out
-  --filter GLOB        only units of this name; * is any text, ? any one character
-  --wait-active        wait until the unit is active; fail if it will not be
-  --no-block           do not wait for the end of the jobs; print their numbers
-  --dry-run            only say what would be called
-  --fail-fast          begin nothing more, and wait no longer, when something fails
-  --timeout SECONDS    how long to wait; what was begun goes on
-  -q, --quiet          print errors only
-  --kill-whom WHOM     which processes: all (the default), main or control
-  -s, --signal SIGNAL  name or number, by default SIGTERM
-  --runtime            only until the next boot
-  -f, --force          replace links that stand in the way
-  --no-reload          do not let systemd read its unit files again afterwards
-  -p, --property NAME  only this property, or several with commas
-  --value              only the values, without the names
-  -h, --help           explain the command, or all commands
-  --version            print the version
+  -w, --watch                   show it again whenever it changes, until interrupted
+  -o, --output text|json        how to answer; json is for programs
+  -l, --full                    on a terminal, do not shorten names to make lines fit
+  --no-legend                   leave out the line of titles
+  --plain                       put one tab between columns, and do not align them
+  --all-nodes                   mean all nodes; the word NODE is left out
+  --filter GLOB                 only units of this name; * is any text, ? any one character
+  --wait-active                 wait until the unit is active; fail if it will not be
+  --no-block                    do not wait for the end of the jobs; print their numbers
+  --dry-run                     only say what would be called
+  --fail-fast                   begin nothing more, and wait no longer, when something fails
+  --timeout SECONDS             how long to wait; what was begun goes on
+  -q, --quiet                   print errors only
+  --kill-whom all|main|control  which processes, by default all
+  -s, --signal SIGNAL           name or number, by default SIGTERM
+  --runtime                     only until the next boot
+  -f, --force                   replace links that stand in the way
+  --no-reload                   do not let systemd read its unit files again afterwards
+  -p, --property NAME           only this property, or several with commas
+  --value                       only the values, without the names
+  -h, --help                    explain the command, or all commands
+  --version                     print the version
 
 exit codes:
   0    all done
@@ -106,6 +108,8 @@ exit codes:
   124  --timeout is over
   130  interrupted
   141  whoever read the answer has enough, as `head` does
+
+`hirte ctl help COMMAND` tells more, with an example; see `man hirte-ctl`.
 """
 
 EXPLANATION = """\
@@ -113,14 +117,26 @@ usage: hirte ctl list-units [NODE] [OPTION...]
 
 List loaded units, by default of all nodes online.
 
+words:
+  NODE  a node; several: node1,node2 or 'ecu-*'; all: --all-nodes in its place
+
 options:
-  --filter GLOB        only units of this name; * is any text, ? any one character
-  -o, --output FORMAT  how to answer: text, or json for programs
-  -l, --full           on a terminal, do not shorten names to make lines fit
-  --no-legend          leave out the line of titles
-  --plain              put one tab between columns, and do not align them
-  -h, --help           explain the command, or all commands
-  --version            print the version
+  --filter GLOB           only units of this name; * is any text, ? any one character
+  -o, --output text|json  how to answer; json is for programs
+  -l, --full              on a terminal, do not shorten names to make lines fit
+  --no-legend             leave out the line of titles
+  --plain                 put one tab between columns, and do not align them
+  -h, --help              explain the command, or all commands
+  --version               print the version
+
+exit codes:
+  0    all done
+  1    something failed
+  2    wrong usage
+  4    no such unit, node or job
+  5    a node is offline
+  6    the manager cannot be reached, or does not permit it
+  130  interrupted
 
 example: hirte ctl list-units node1 --filter '*.service'
 """
@@ -150,6 +166,34 @@ def test_help_on_a_command(capsys: pytest.CaptureFixture[str], argv: list[str]) 
 def test_every_example_is_what_its_verb_takes(verb: object) -> None:
     argv = [word.strip("'") for word in verb.example.split()]
     assert read(argv, "hirte ctl")[0] is verb
+
+
+def test_the_help_tells_the_exit_codes_that_a_command_can_have() -> None:
+    codes = {verb.name: list(exit_codes(verb)) for verb in VERBS.values()}
+    assert codes["start"] == [code for code in MEANINGS if code != BROKEN_PIPE]
+    assert codes["stop"] == [0, 1, 2, 4, 5, 6, 124, 130]
+    assert codes["is-active"] == [0, 1, 2, 3, 4, 5, 6, 130]
+    assert codes["nodes"] == [0, 1, 2, 4, 6, 130]
+    assert codes["cancel"] == [0, 1, 2, 4, 6, 130]
+    assert codes["fleet"] == [0, 1, 2, 6, 130]
+    assert codes["monitor"] == [0, 1, 2, 4, 6]
+    assert codes["version"] == [0, 2]
+    assert exit_codes(VERBS["is-enabled"])[1] == "a unit is not enabled, or something failed"
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+def test_the_help_explains_every_word_and_option(
+    capsys: pytest.CaptureFixture[str], verb: object
+) -> None:
+    assert offline_ctl("help", verb.name) == 0
+    told = capsys.readouterr().out
+    for kind in verb.kinds():
+        assert f"  {kind} " in told
+    for option in verb.options:
+        assert f"--{option.name} " in told
+        assert option.help in told
+    assert f"\nexample: hirte ctl {verb.example}\n" in told
+    assert max(map(len, told.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(

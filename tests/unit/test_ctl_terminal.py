@@ -150,7 +150,9 @@ def test_help_fits(bus: FakeBus, tty: Tty) -> None:
     ) in "".join(f"{line}\n" for line in shown)
     tty.resize(30, 24)
     assert tty.ctl(bus, "help", "start") == 0
-    assert "  -q, --quiet          print errors only\n" in tty.read()
+    shown = tty.read()
+    assert "  -q, --quiet             print errors only\n" in shown
+    assert "  130  interrupted\n" in shown
 
 
 # What takes long

@@ -303,7 +303,7 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], compla
 @pytest.mark.parametrize("argv", [["help"], ["--help"], ["-h"], ["node", "-h"], ["--he"]])
 def test_help(capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
     assert online(*argv) == 0
-    assert capsys.readouterr().out.startswith("usage: hirte online agent|node NAME|system")
+    assert capsys.readouterr().out.startswith("usage: hirte online agent|node NODE|system")
 
 
 def test_an_empty_time_is_none(bus: FakeBus) -> None:

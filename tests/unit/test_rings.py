@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 # Ring -> what it may know of ours, beside itself. "" is the top level: hirte and hirte.main.
 RINGS: dict[str, set[str]] = {
-    "": set(),
+    "": {"complete"},
     "wire": set(),
     "api": {"wire"},
     "dbus": {"wire", "api"},
@@ -30,6 +30,7 @@ RINGS: dict[str, set[str]] = {
     "ctl": {"api", "client"},
     "online": {"wire", "api", "client"},
     "proxy": {"api", "client"},
+    "complete": {"settings", "client", "ctl", "online", "proxy"},
     "modes": {
         "wire", "api", "dbus", "settings", "manager", "agent", "runtime", "client", "ctl", "online",
         "proxy",
