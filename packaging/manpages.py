@@ -233,6 +233,7 @@ def is_proxy() -> Page:
             ("description", _prose(pagetexts.PROXY)),
             ("words", roff.tagged((f"`{w}`", _sentence(what)) for w, what in proxy.WORDS.items())),
             ("exit status", _codes(proxy.EXIT_CODES)),
+            ("examples", roff.tagged(pagetexts.PROXY_EXAMPLES)),
         ],
         build_parser(proxy.OPTIONS, "hirte proxy"),
     )

@@ -125,6 +125,13 @@ PROXY = (
     "An agent of Eclipse BlueChi answers when the unit of the other node is active. hirte's own"
     " agent does not offer this yet: then the helper says so and fails.",
 )
+PROXY_EXAMPLES = (
+    (
+        "`hirte proxy create second_db.service`",
+        "Wait until db.service is active on the node second, on behalf of the local unit"
+        " `hirte-proxy@second_db.service`.",
+    ),
+)
 
 CONFIG = {
     "manager": "Settings of `hirte-manager`(8), in the section `[{section}]`, and of its nodes, in"

@@ -16,11 +16,11 @@ import roff
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hirte.ctl.command_line import build_parser as ctl_parser
 from hirte.ctl.exits import MEANINGS
-from hirte.ctl.verbs import VERBS
+from hirte.ctl.verbs import VERBS, every_option
 from hirte.main import MODES, NAMES
 from hirte.online import main as online
+from hirte.proxy import main as proxy
 from hirte.settings.option import COMPATIBLE, LONG_MAX, NATIVE, Number
 from hirte.settings.table import ROLES, AgentSettings, ManagerSettings, NodeSettings, Settings
 
@@ -93,8 +93,8 @@ def test_every_command_is_told_with_words_options_and_example(verb: object) -> N
 
 def test_every_option_of_ctl_is_told() -> None:
     listed = entries("hirte-ctl", "OPTIONS")
-    for action in ctl_parser("hirte ctl")._actions:
-        for flag in action.option_strings:
+    for option in every_option():
+        for flag in option.spellings:
             assert explains(listed, flag), flag
 
 
@@ -106,7 +106,16 @@ def test_every_kind_of_word_is_told() -> None:
 def test_every_exit_code_of_ctl_is_told() -> None:
     text = words("hirte-ctl").split("EXIT STATUS")[1]
     for code, meaning in MEANINGS.items():
-        assert f"{code} {meaning}" in text
+        # As a page shows it, code stands without its quotes.
+        assert f"{code} {meaning.replace('`', '')}" in text
+
+
+def test_every_word_option_and_exit_code_of_proxy_is_told() -> None:
+    assert all(explains(entries("hirte-proxy", "WORDS"), word) for word in proxy.WORDS)
+    listed = entries("hirte-proxy", "OPTIONS")
+    assert all(explains(listed, flag) for option in proxy.OPTIONS for flag in option.spellings)
+    text = words("hirte-proxy").split("EXIT STATUS")[1]
+    assert all(f"{code} {meaning}" in text for code, meaning in proxy.EXIT_CODES.items())
 
 
 def test_every_question_option_and_exit_code_of_online_is_told() -> None:
@@ -176,7 +185,9 @@ def test_the_sections_that_readers_expect(name: str) -> None:
     if PAGES[name].chapter != 5:
         expected += ["EXIT STATUS"]
     if PAGES[name].chapter == 8:
-        expected += ["OPTIONS", "FILES", "ENVIRONMENT", "EXAMPLES"]
+        expected += ["OPTIONS", "EXAMPLES"]
+    if name in ("hirte-manager", "hirte-agent"):
+        expected += ["FILES", "ENVIRONMENT"]
     assert [title for title in expected if title not in titles] == []
     assert len(set(titles)) == len(titles)
 
