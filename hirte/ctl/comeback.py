@@ -1,7 +1,7 @@
-"""When the manager goes away while it carries out a change, as when it was told to restart itself.
+"""When the manager, or the agent, goes away over a change, as when it was told to restart itself.
 
 The change goes on, only the news of its end is lost. What is left to tell the truth by is the unit
-itself, as another manager shows it: so the tool waits for one, but not for ever.
+itself, as another manager or agent shows it: so the tool waits for one, but not for ever.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 # Seconds for the manager to be there again, and then for the node. A manager restarts within one,
 # an agent looks for it every two (HeartbeatInterval); a busy machine may take ten times that.
 COMEBACK = 20.0
-# Seconds after which a manager that was to stop does not come back: Restart= brings one that failed
+# Seconds after which a program that was to stop does not come back: Restart= brings one that failed
 # within one.
 STAYS_AWAY = 2.0
 
-# Whose stop is the end of the manager.
+# Whose stop is the end of the manager, or of the agent.
 MANAGER_UNITS = ("hirte.service", "bluechi-controller.service")
+AGENT_UNITS = ("hirte-agent.service", "bluechi-agent.service")
 
+_WAITING = "waiting for it to come back"
 _STATE = "ActiveState"
 # Verb -> states of a unit that say that it was done, and the code for other states. A reload does
 # not show.
@@ -47,6 +49,14 @@ def where_to_look(request: Request, work: Work) -> str:
     (unit,) = work.units
     status = f"{request.program} status {work.node} {unit}"
     return f"see `{status}` and `journalctl -u {unit}` on {work.node}"
+
+
+def _gone(what: str, work: Work) -> Outcome:
+    """Return how a stop has ended that took away who could tell."""
+    (unit,) = work.units
+    lost = f"the {what} went away, as was asked, and cannot tell how its stop ended"
+    look = f"see `systemctl status {unit}` on {work.node}"
+    return Outcome(f"the {what} is away", DONE, f"{lost}; {look}")
 
 
 class Aftermath:
@@ -69,7 +79,7 @@ class Aftermath:
         is_end = verb == "stop" and unit in MANAGER_UNITS
         patience = STAYS_AWAY if is_end else COMEBACK
         if not is_end:
-            self._announce(error)
+            self._announce(str(failure(error)))
         deadline = monotonic() + patience
         while (left := deadline - monotonic()) > 0:
             try:
@@ -81,24 +91,45 @@ class Aftermath:
             except ManagerAway:
                 continue
         if is_end:
-            lost = "the manager went away, as was asked, and cannot tell how its stop ended"
-            look = f"see `systemctl status {unit}` on {work.node}"
-            return Outcome("the manager is away", DONE, f"{lost}; {look}")
+            return _gone("manager", work)
         text = f"the manager was not reached again within {patience:g} s"
         raise ManagerAway(f"{text}; how this ended is not known")
 
-    def _announce(self, error: ManagerAway) -> None:
+    def of_agent(self, work: Work) -> Steps:
+        """Tell by the unit how a job of the agent's own unit has ended, which took the node away.
+
+        Raises the client's errors.
+        """
+        (unit,) = work.units
+        is_end = self._request.verb.name == "stop"
+        if not is_end and not self._request.has("quiet"):
+            text = f"{work.node}: the agent went away while the job ran; {_WAITING}"
+            self._request.complain(text)
+        try:
+            patience = STAYS_AWAY if is_end else COMEBACK
+            return self._judge(work, (yield from self._rest(work.node, unit, patience)))
+        except NodeOffline:
+            if not is_end:
+                raise
+        return _gone("agent", work)
+
+    def _announce(self, what: str) -> None:
         if self._missed is not self._request.manager:
             self._missed = self._request.manager
             if not self._request.has("quiet"):
-                self._request.complain(f"{failure(error)}; waiting for it to come back")
+                self._request.complain(f"{what}; {_WAITING}")
 
-    def _rest(self, node: str, unit: str) -> Generator[Pause, None, str]:
-        """Return the state in which the unit comes to rest. Raises the client's errors."""
+    def _rest(
+        self, node: str, unit: str, patience: float = COMEBACK
+    ) -> Generator[Pause, None, str]:
+        """Return the state in which the unit comes to rest; `patience` is for the node to be there.
+
+        Raises the client's errors.
+        """
         manager = self._request.manager
         monitor, status = manager.create_monitor(), manager.watch_status()
         monitor.subscribe(node, unit)
-        deadline = monotonic() + COMEBACK
+        deadline = monotonic() + patience
         while True:
             # News from before the answer are none: what they tell is in it.
             monitor.queue.clear()

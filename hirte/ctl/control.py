@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hirte.api.public import JOB_TYPES
-from hirte.client.errors import NOT_RUNNING, ManagerAway
+from hirte.client.errors import NOT_RUNNING, CallError, ManagerAway
 from hirte.client.job import Job
 from hirte.client.node import REPLACE
+from hirte.client.session import NO_REPLY
 from hirte.ctl.activity import Activity
-from hirte.ctl.comeback import Aftermath, where_to_look
+from hirte.ctl.comeback import AGENT_UNITS, Aftermath, where_to_look
 from hirte.ctl.exits import FAILED, NOT_ACTIVE, USAGE, Failure
 from hirte.ctl.targets import Targets
 from hirte.ctl.work import Outcome, Work, answer, carry_out, end_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _METHODS = {kind: method for method, kind in JOB_TYPES.items()}
 
 _DONE = "done"
+# Of a job whose node was lost, beside those that systemd calls so.
+_LOST = "failed"
 # What systemd's words for the end of a job mean, see org.freedesktop.systemd1(5).
 _REASONS = {
     "canceled": "the job was cancelled before it ended",
@@ -57,6 +60,10 @@ class _Change(Work):
             if str(error).startswith(NOT_RUNNING) or request.has("no-block"):
                 raise
             return (yield from self.aftermath.steps(self, error))
+        except CallError as error:
+            if error.name != NO_REPLY or self.units[0] not in AGENT_UNITS:
+                raise
+            return (yield from self.aftermath.of_agent(self))
 
 
 def control(request: Request) -> int:
@@ -64,16 +71,16 @@ def control(request: Request) -> int:
     if request.has("no-block") and request.has("wait-active"):
         raise Failure("--no-block and --wait-active are opposites", USAGE)
     targets = Targets(request, request.words[0], request.words[1:])
+    aftermath = Aftermath(request)
     activity = None
     if request.has("wait-active") and not request.has("dry-run"):
         activity = Activity(request.manager, targets.by_node())
 
     def finish(work: Work, values: list[Any]) -> Steps:
         (job,) = values
-        return _finish(request, work, job, activity)
+        return _finish(request, work, job, activity, aftermath)
 
     method = _METHODS[request.verb.name]
-    aftermath = Aftermath(request)
     works = [
         _Change(aftermath, node, (unit,), [(method, unit, REPLACE)], finish)
         for node, unit in targets.pairs
@@ -81,13 +88,17 @@ def control(request: Request) -> int:
     return carry_out(request, works, targets.code)
 
 
-def _finish(request: Request, work: Work, job: Job, activity: Activity | None) -> Steps:
+def _finish(
+    request: Request, work: Work, job: Job, activity: Activity | None, aftermath: Aftermath
+) -> Steps:
     if request.has("no-block"):
         return Outcome(f"job {job.id} begun", job=job.id)
     result = yield from end_of(job)
     if result == _SHUTDOWN:
         raise ManagerAway("the manager stopped while the job ran")
     (unit,) = work.units
+    if result == _LOST and unit in AGENT_UNITS:
+        return (yield from aftermath.of_agent(work))
     look = where_to_look(request, work)
     if result != _DONE:
         reason = f"{_REASONS[result]}; " if result in _REASONS else ""

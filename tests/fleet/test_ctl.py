@@ -350,7 +350,7 @@ def test_the_manager_stops_while_the_tool_waits(frail: Fleet) -> None:
         for words in (("status",), ("list-units",)):
             assert ctl(one, *words) == (6, "", f"hirte ctl: {NOBODY_THERE}")
         start = ("start", "node3", "fine")
-        assert ctl(one, *start) == (6, "", f"hirte ctl: {NOBODY_THERE}")
+        assert ctl(one, *start) == (6, "", f"hirte ctl: node3 fine.service start: {NOBODY_THERE}")
         one.systemctl("start", MANAGER_UNIT)
         wait_for_status(one, "up")
         assert tool.poll() is None

@@ -6,6 +6,7 @@ import pytest
 
 from tests.bed import Fleet, Node
 from tests.bed.product import (
+    AGENT_UNIT,
     MANAGER_UNIT,
     configure,
     configure_manager,
@@ -13,6 +14,7 @@ from tests.bed.product import (
     wait_for_status,
 )
 from tests.fleet.mixed import be_bluechi
+from tests.hints import GOES_ON
 
 CONTROLLER_UNIT = "bluechi-controller.service"
 WAIT_UP = "until hirte ctl list-units node1 >/dev/null 2>&1; do sleep 0.1; done"
@@ -59,10 +61,10 @@ def test_a_manager_that_goes_by_bluechis_name(fleet: Fleet, how: str) -> None:
 # Through itself
 
 
-def restarts(node: Node) -> tuple[str, str]:
-    """The process of the manager, and the invocation of its unit."""
+def restarts(node: Node, unit: str = MANAGER_UNIT) -> tuple[str, str]:
+    """The process of the manager, or of another unit, and the invocation of the unit."""
     names = ("MainPID", "InvocationID")
-    shown = node.systemctl("show", MANAGER_UNIT, "--property", ",".join(names)).stdout
+    shown = node.systemctl("show", unit, "--property", ",".join(names)).stdout
     told = dict(line.split("=", 1) for line in shown.splitlines())
     return told["MainPID"], told["InvocationID"]
 
@@ -92,7 +94,7 @@ def test_a_manager_that_does_not_start_again(fleet: Fleet) -> None:
     code, out, err = ctl(one, *argv)
     assert (code, out) == (124, "")
     assert err.endswith(
-        "hirte ctl: not done within 2 s; the restart of hirte.service on node1 goes on\n"
+        f"hirte ctl: not done within 2 s; the restart of hirte.service on node1 goes on\n{GOES_ON}"
     )
 
 
@@ -105,3 +107,24 @@ def test_a_manager_that_stops_itself(fleet: Fleet) -> None:
         " see `systemctl status hirte.service` on node1\n",
     )
     assert one.systemctl("is-active", MANAGER_UNIT, check=False).stdout == "inactive\n"
+
+
+def test_an_agent_that_restarts_and_stops_itself(fleet: Fleet) -> None:
+    one, two = deploy(fleet, "node1", "node2")
+    for _ in range(3):
+        before = restarts(two, AGENT_UNIT)
+        assert ctl(one, "restart", "node2", AGENT_UNIT) == (
+            0,
+            f"node2 {AGENT_UNIT} restart: done\n",
+            "hirte ctl: node2: the agent went away while the job ran;"
+            " waiting for it to come back\n",
+        )
+        assert restarts(two, AGENT_UNIT) != before
+        assert ctl(one, "is-active", "node2", AGENT_UNIT) == (0, "active\n", "")
+    assert ctl(one, "stop", "node2", AGENT_UNIT) == (
+        0,
+        f"node2 {AGENT_UNIT} stop: the agent is away\n",
+        "hirte ctl: the agent went away, as was asked, and cannot tell how its stop ended;"
+        f" see `systemctl status {AGENT_UNIT}` on node2\n",
+    )
+    assert two.systemctl("is-active", AGENT_UNIT, check=False).stdout == "inactive\n"

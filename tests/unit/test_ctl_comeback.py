@@ -358,6 +358,84 @@ def test_a_manager_that_was_to_stop_and_is_there_again(
     assert capsys.readouterr().out == "node1 hirte.service stop: active\n"
 
 
+# The agent's own unit
+
+AGENT = "hirte-agent.service"
+AGENT_WAITING = (
+    "hirte ctl: node1: the agent went away while the job ran; waiting for it to come back\n"
+)
+
+
+def losing(how: str, *states: str) -> FakeBus:
+    """Return a manager that loses the node over the job; when it is back, the unit has a state."""
+    made = manager()
+    made.refuse(node_path("node1"), "GetUnitProperties", f"{NAME}.Offline", "Node is offline")
+    if how == "job":
+        made.to_come.append(made.job_removed("failed", unit=AGENT))
+    else:
+        for method in ("StopUnit", "RestartUnit"):
+            made.refuse(node_path("node1"), method, ERROR + "NoReply", "Connection terminated")
+    made.to_come.extend(status(made, "online") for _ in states)
+    asked: list[str] = []
+
+    def on_call(member: str) -> None:
+        asked.append(member)
+        if member == "GetUnitProperties" and len(states) >= asked.count(member) - 1 > 0:
+            unit_is(made, states[asked.count(member) - 2])
+
+    made.on_call = on_call
+    return made
+
+
+@pytest.mark.parametrize("how", ["job", "call"])
+def test_an_agent_that_is_restarted_through_itself(
+    clock: Clock, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    assert ctl(clock, {0: losing(how, "active")}, "restart", "node1", AGENT) == 0
+    assert capsys.readouterr() == (f"node1 {AGENT} restart: done\n", AGENT_WAITING)
+
+
+def test_an_agent_that_does_not_come_back(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = losing("job")
+    made.on_call = lambda member: setattr(clock, "now", clock.now + 25)
+    assert ctl(clock, {0: made}, "restart", "node1", AGENT) == 5
+    assert capsys.readouterr() == ("", f"{AGENT_WAITING}hirte ctl: node1 is offline\n{OFFLINE}")
+
+
+def test_an_agent_that_is_stopped_through_itself(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = losing("job")
+    made.on_call = lambda member: setattr(clock, "now", clock.now + 3)
+    assert ctl(clock, {0: made}, "stop", "node1", AGENT) == 0
+    assert capsys.readouterr() == (
+        f"node1 {AGENT} stop: the agent is away\n",
+        "hirte ctl: the agent went away, as was asked, and cannot tell how its stop ended;"
+        f" see `systemctl status {AGENT}` on node1\n",
+    )
+
+
+def test_an_agent_that_was_to_stop_and_is_back(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ctl(clock, {0: losing("job", "active")}, "stop", "node1", AGENT) == 1
+    assert capsys.readouterr().out == f"node1 {AGENT} stop: active\n"
+
+
+def test_another_unit_of_a_node_that_is_lost_has_failed(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = manager()
+    made.to_come.append(made.job_removed("failed"))
+    assert ctl(clock, {0: made}, "restart", "node1", "a") == 1
+    assert capsys.readouterr().out == "node1 a.service restart: failed\n"
+    made = losing("call")
+    assert ctl(clock, {0: made}, "restart", "node1", "a") == 1
+    assert "Connection terminated" in capsys.readouterr().err
+
+
 # Those who do not wait
 
 
