@@ -107,10 +107,10 @@ def ctl(fleet: Setup, quick: bool) -> Iterator[Row]:
     count = 10 if quick else 50
     for name, words, bar in (
         ("version", ("version",), 3.0),
-        ("status", ("status",), 6.0),
+        ("status", ("status",), 5.0),
         # What a TAB costs: words of the tables, and names that the manager has to be asked for.
         ("__complete", ("__complete", "start", "--"), 4.0),
-        ("__complete of nodes", ("__complete", "start", ""), 6.0),
+        ("__complete of nodes", ("__complete", "start", ""), 4.0),
     ):
         command = (_PROGRAM, "ctl", *words)
         with Launcher(fleet.one) as launcher:

@@ -109,10 +109,24 @@ def test_an_interrupt_is_reported_as_shells_do(monkeypatch: pytest.MonkeyPatch) 
     def interrupted(argv: list[str]) -> int:
         raise KeyboardInterrupt
 
+    codes: list[int] = []
     monkeypatch.setattr(program, "main", interrupted)
-    with pytest.raises(SystemExit) as ended:
-        program.run()
-    assert ended.value.code == 130
+    monkeypatch.setattr(program, "_exit", codes.append)
+    program.run()
+    assert codes == [130]
+
+
+def test_what_cannot_be_written_at_the_end_is_no_success() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "hirte.py"), "version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": os.defpath},
+        )
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
 
 
 def test_a_fault_of_a_mode_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
