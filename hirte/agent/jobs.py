@@ -69,7 +69,8 @@ class Jobs:
                 self._paths[number] = path
                 call.reply()
 
-        self._systemd.call(call.method.name, answered, "ss", encode("ss", (unit, mode)))
+        body = encode("ss", (unit, mode))
+        self._systemd.call(call.method.name, call.guard(answered), "ss", body)
 
     def cancel(self, call: Call) -> None:
         """Serve JobCancel, by the manager's id."""

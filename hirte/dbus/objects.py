@@ -69,6 +69,22 @@ class Call:
         self.connection.error(self.message, name, text)
         self.answered = True
 
+    def guard(self, function: Callable[..., None]) -> Callable[..., None]:
+        """Return `function`, which serves this call or goes on to, such that a bug of ours in it is
+        an answer too: the caller must not wait for one until his own time-out.
+        """
+
+        def guarded(*arguments: Any) -> None:
+            try:
+                function(*arguments)
+            except Exception:
+                # For the connection to log.
+                if not self.answered:
+                    self.fail(*_BUG)
+                raise
+
+        return guarded
+
 
 class Service:
     """One interface in one dialect and what serves it.
@@ -266,13 +282,7 @@ def _run(service: Service, handler: Handler, target: object, call: Call) -> None
     if call.message.signature != call.method.signature:
         call.fail(errors.INVALID_ARGS, _wrong(call.message, call.method.signature))
         return
-    try:
-        handler(target, call)
-    except Exception:
-        # Our bug, which the connection logs; the caller must not wait for it.
-        if not call.answered:
-            call.fail(*_BUG)
-        raise
+    call.guard(handler)(target, call)
 
 
 def _wrong(message: Message, signature: str) -> str:

@@ -48,7 +48,7 @@ class Gather:
             self._take(name, reply)
 
         link.counters.relayed_to_node(b"")
-        link.call(member, answered)
+        link.call(member, self._call.guard(answered))
 
     def _take(self, name: str, reply: Message) -> None:
         if reply.type != METHOD_RETURN:

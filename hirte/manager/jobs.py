@@ -87,7 +87,8 @@ class Jobs:
             call.reply(call.dialect.path(job.path))
             job.manager_us += self._metrics.now() - answered_us
 
-        link.call(call.method.name, answered, "ssu", encode("ssu", (unit, mode, number)))
+        body = encode("ssu", (unit, mode, number))
+        link.call(call.method.name, call.guard(answered), "ssu", body)
         job.manager_us += self._metrics.now() - requested_us
 
     def _accept(self, job: Job) -> None:

@@ -188,7 +188,9 @@ class Link:
                 call.relay(reply)
 
         self.counters.relayed_to_node(message.body)
-        self.call(call.method.name, answered, message.signature, message.body, message.order)
+        self.call(
+            call.method.name, call.guard(answered), message.signature, message.body, message.order
+        )
 
     def heartbeat(self) -> None:
         """Tell the agent that the manager is alive."""

@@ -88,7 +88,8 @@ def _set_node_log_level(node: Node, call: Call) -> None:
         else:
             call.reply()
 
-    _link(node).call("SetLogLevel", answered, "s", call.message.body, call.message.order)
+    message = call.message
+    _link(node).call("SetLogLevel", call.guard(answered), "s", message.body, message.order)
 
 
 def _gather(manager: Manager, call: Call) -> None:

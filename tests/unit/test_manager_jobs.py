@@ -7,8 +7,10 @@ import pytest
 from hirte.api.dialect import COMPATIBLE
 from hirte.dbus.limits import CALL_TIMEOUT
 from hirte.manager import jobs as module
+from hirte.manager.counters import Counters
+from hirte.manager.jobs import Jobs
 from hirte.wire.message import NO_REPLY_EXPECTED
-from tests.unit.managed import JOB, NODE, ROOT, World
+from tests.unit.managed import JOB, MANAGER, NODE, ROOT, World
 from tests.unit.talk import PROPERTIES, E
 
 
@@ -312,3 +314,30 @@ def test_the_root_lists_jobs_while_there_are_any(world, agent):
     start(world, agent)
     world.call(*introspect)
     assert '<node name="job"/>' in world.bus.peer.take().values()[0]
+
+
+# Our bugs
+
+
+def fail(*arguments):
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("where", "member", "arguments", "answer"),
+    [
+        ((Jobs, "_accept"), "StartUnit", ("ss", "u.service", "replace"), ()),
+        ((Counters, "relayed_from_node"), "ResetFailedUnit", ("s", "u.service"), ()),
+        ((Counters, "relayed_from_node"), "ListUnits", (), ("a(ssssssouso)", [])),
+    ],
+)
+def test_a_bug_when_the_agent_has_answered_is_an_answer_too(
+    world, agent, monkeypatch, where, member, arguments, answer
+):
+    monkeypatch.setattr(*where, fail)
+    on_manager = member == "ListUnits"
+    path, interface = ("", MANAGER) if on_manager else ("/node/a", NODE)
+    serial = world.call(path, interface, member, *arguments)
+    agent.reply(agent.take(), *answer)
+    world.bus.peer.expect_error(serial, E + "Failed", "Internal error")
+    assert len(world.log.bugs) == 1
