@@ -181,6 +181,8 @@ class Request:
         else:
             print(make(), end="")
             flush()
+        if self._progress:
+            self._progress.printed()
 
     def framed(self, show: Callable[[Request], Any]) -> Frame:
         """Return what `show` would print, on stdout and stderr. Raises what it raises."""

@@ -255,8 +255,9 @@ class _Crew:
     def _begin(self) -> None:
         while self._todo and sum(p.is_call for _, p in self._open.values()) < CALLS_AT_ONCE:
             work = self._todo.popleft()
-            self._open[work] = work.steps(self._request), Pause(lambda: True)
+            # In this order: the line of progress, which a signal draws, asks for what is open.
             self._begun[work] = monotonic()
+            self._open[work] = work.steps(self._request), Pause(lambda: True)
             self._step(work)
 
     def _resume(self) -> bool:
