@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hirte.ctl import progress, watch
+from hirte.ctl import live, progress, watch
 from tests.hints import OFFLINE
 from tests.unit.ctl_fake import NAME, ROOT, FakeBus, ctl, node_path, unit
 from tests.unit.ctl_tty import Tty
@@ -497,6 +497,34 @@ def test_whoever_ends_it_finds_the_terminal_as_it_was(
     assert tty.read().count(LEAVE) == 1
     assert not tty.screen.is_alternate and tty.screen.has_cursor
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGHUP, signal.SIGTSTP])
+def test_a_second_signal_does_not_keep_the_terminal_from_being_as_it_was(
+    bus: FakeBus,
+    tty: Tty,
+    monkeypatch: pytest.MonkeyPatch,
+    first: signal.Signals,
+    second: signal.Signals,
+) -> None:
+    before = [signal.getsignal(number) for number in (first, second)]
+    bus.to_come.append(lambda: signal.raise_signal(first))
+    leave = live.Live._leave
+
+    def hurry(view: live.Live, text: str) -> None:
+        signal.raise_signal(second)
+        leave(view, text)
+
+    monkeypatch.setattr(live.Live, "_leave", hurry)
+    if first is signal.SIGINT:
+        assert tty.ctl(bus, "status", "-w") == 0
+    else:
+        with pytest.raises(SystemExit):
+            tty.ctl(bus, "status", "-w")
+    tty.read()
+    assert not tty.screen.is_alternate and tty.screen.has_cursor
+    assert [signal.getsignal(number) for number in (first, second)] == before
 
 
 def test_signals_that_were_ignored_stay_ignored(bus: FakeBus, tty: Tty) -> None:
