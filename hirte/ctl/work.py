@@ -108,6 +108,10 @@ class Work:
         for call in self.calls:
             value = yield from answer(request.manager.node(self.node).begin(*call))
             values.append(value)
+        return (yield from self.rest(values))
+
+    def rest(self, values: list[Any]) -> Steps:
+        """Do what is left when all calls are answered. Raises the client's errors."""
         ended = self.finish(self, values)
         return ended if isinstance(ended, Outcome) else (yield from ended)
 
