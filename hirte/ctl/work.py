@@ -275,7 +275,10 @@ class _Crew:
 
     def _expire(self, limit: float | None) -> None:
         for work, (_, pause) in list(self._open.items()):
-            if pause.until is not None and limit is not None and pause.until <= limit:
+            if pause.until is None or limit is None or pause.until > limit:
+                continue
+            # One that failed may have ended them all.
+            if work in self._open:
                 self._step(work, Timeout(f"no answer within {CALL_TIMEOUT:g} s"))
 
     def _step(self, work: Work, error: Error | None = None) -> None:
