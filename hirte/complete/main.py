@@ -52,6 +52,6 @@ def _write(lines: Iterable[str]) -> None:
         sys.stdout.buffer.flush()
     except OSError:
         # Nobody is there to read it, and nobody wants to hear of it.
-        import os
+        from hirte.ctl.request import STDOUT, drop
 
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        drop(STDOUT)
