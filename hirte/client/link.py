@@ -23,6 +23,8 @@ _READ = 16384
 _AUTH_READ = 1024
 # Seconds. A socket whose time-out is 0 would not wait at all, and not say TimeoutError.
 _AUTH_POLL = 0.001
+# Milliseconds, 24 days: more is no number for the kernel.
+_POLL_MAX = 2**31 - 1
 
 
 class Link:
@@ -58,7 +60,7 @@ class Link:
         message = self._parser.get_next_message()
         while message is None:
             left = None if deadline is None else max(0.0, deadline - monotonic())
-            if not self._poll.poll(None if left is None else left * 1000):
+            if not self._poll.poll(None if left is None else min(left * 1000, _POLL_MAX)):
                 return None
             self._read()
             message = self._parser.get_next_message()

@@ -33,8 +33,13 @@ def run(mode: str, argv: Sequence[str]) -> int:
         offered = [word for word, _ in complete(words, live) if word.startswith(words[-1])]
         answer = [line.replacement(word) for word in offered if word.isprintable()]
     else:
+        from hirte.ctl.text import printable
+
         offers = complete([*before, *(given or [""])], live)
-        answer = [f"{word}\t{what}".rstrip() for word, what in offers if word.isprintable()]
+        # What units say of themselves could be more lines, or escape sequences.
+        answer = [
+            f"{word}\t{printable(what)}".rstrip() for word, what in offers if word.isprintable()
+        ]
     _write(answer)
     return 0
 
@@ -47,6 +52,6 @@ def _write(lines: Iterable[str]) -> None:
         sys.stdout.buffer.flush()
     except OSError:
         # Nobody is there to read it, and nobody wants to hear of it.
-        import os
+        from hirte.ctl.request import STDOUT, drop
 
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        drop(STDOUT)

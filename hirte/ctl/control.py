@@ -53,10 +53,13 @@ class _Change(Work):
 
     def steps(self, request: Request) -> Steps:
         """Do it. Raises the client's errors."""
+        (call,) = self.calls
+        # What cannot be sent was not begun: how its unit is tells nothing then.
+        reply = request.manager.node(self.node).begin(*call)
         try:
-            return (yield from super().steps(request))
+            return (yield from self.rest([(yield from answer(reply))]))
         except ManagerAway as error:
-            # Then nothing was begun; and who does not want to wait does not.
+            # Then nothing was begun either; and who does not want to wait does not.
             if str(error).startswith(NOT_RUNNING) or request.has("no-block"):
                 raise
             return (yield from self.aftermath.steps(self, error))

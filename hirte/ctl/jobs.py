@@ -42,13 +42,13 @@ def cancel(request: Request) -> int:
         path = f"{request.manager.path}/job/{int(word)}"
         try:
             job = request.manager.job(path)
+            job.cancel()
         except CallError as error:
             if error.name != UNKNOWN_OBJECT:
                 raise
             request.complain(f"there is no job {word}; it may have ended", _JOBS)
             code = UNKNOWN
             continue
-        job.cancel()
         told = {"job": job.id, "node": job.node, "units": [job.unit], "type": job.job_type}
         if request.is_json:
             request.dump({**told, "verb": "cancel", "result": "asked"})

@@ -27,7 +27,7 @@ _LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 # behind a line that is as wide as the screen would take its last character.
 _ROW, _ERASE = "\x1b[{row};1H\x1b[K", "\x1b[H\x1b[J"
 # Whoever ends us finds the terminal as it was.
-_ENDS = (_signal.SIGTERM, _signal.SIGHUP)
+_ENDS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
 class Live:
@@ -45,7 +45,7 @@ class Live:
 
     def __enter__(self) -> Live:
         handlers = {_signal.SIGWINCH: self._resized, _signal.SIGTSTP: self._suspend}
-        handlers.update(dict.fromkeys(_ENDS, _end))
+        handlers.update(dict.fromkeys(_ENDS, self._end))
         for number, handler in handlers.items():
             # What was ignored from the start, as by nohup or without job control, stays so.
             if _signal.getsignal(number) != _signal.SIG_IGN:
@@ -54,6 +54,7 @@ class Live:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ignore_signals()
         text = "".join(part() for part in self._parts)
         self._parts = ()
         self._leave(text)
@@ -120,6 +121,19 @@ class Live:
         self._size = (0, 0)
         self._draw()
 
+    def _end(self, number: int, frame: object) -> None:
+        """Let this signal end the view, and no other one break off what that takes.
+
+        Login sessions are ended with two at once, and people press Ctrl-C twice.
+        """
+        self._ignore_signals()
+        # As shells report it.
+        raise KeyboardInterrupt if number == _signal.SIGINT else SystemExit(128 + number)
+
+    def _ignore_signals(self) -> None:
+        for number in self._before:
+            _signal.signal(number, _signal.SIG_IGN)
+
     def _leave(self, text: str) -> None:
         try:
             # A terminal without an alternate screen shows nothing twice.
@@ -127,8 +141,3 @@ class Live:
         except OSError:
             # The terminal is gone; who sees that is told by SIGHUP.
             pass
-
-
-def _end(number: int, frame: object) -> None:
-    # As shells report it.
-    raise SystemExit(128 + number)

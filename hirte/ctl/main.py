@@ -6,13 +6,12 @@ Stdout has the answer and nothing else.
 from __future__ import annotations
 
 import io
-import os
 import sys
 
 from hirte.client.errors import Error
 from hirte.ctl.command_line import read
 from hirte.ctl.exits import BROKEN_PIPE, FAILED, INTERRUPTED, Failure
-from hirte.ctl.request import Request, complain, flush
+from hirte.ctl.request import STDOUT, Request, complain, drop, flush
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +44,10 @@ def run(argv: Sequence[str], program: str, connect: Callable[[], Manager] = conn
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has enough, as `head` does.
-        _drop_output()
+        drop(STDOUT)
         return BROKEN_PIPE
     except OSError as error:
-        _drop_output()
+        drop(STDOUT)
         complain(program, f"cannot write the answer: {error.strerror}")
         return FAILED
     return code
@@ -80,8 +79,3 @@ def _do(request: Request) -> int:
         raise failure(error) from error
     finally:
         request.end()
-
-
-def _drop_output() -> None:
-    """Let what could not be written go nowhere, or the interpreter tries again as it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

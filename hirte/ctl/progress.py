@@ -3,7 +3,9 @@
 Rules of this file:
 - The line is no part of any output: it is drawn over when it changes, and gone before anything else
   is printed.
-- Nothing is drawn within a second after something was printed: what is printed is never torn.
+- Nothing is drawn while something is printed, which a pager may hold up for as long as somebody
+  reads, nor within a second after it: what is printed is never torn.
+- In the background nothing is drawn: the line with the cursor is the shell's.
 - The timer is a signal, so that it ticks wherever the tool waits, also in the handshake with a bus
   that hangs.
 """
@@ -60,11 +62,15 @@ class Progress:
         self._whom = whom or (lambda: ("the manager", since, 1))
 
     def erase(self) -> None:
-        """Make room for something that is printed."""
-        self._printed = monotonic()
+        """Make room for something that is printed, until :meth:`printed`."""
+        self._printed = float("inf")
         if self._shown:
             self._shown = ""
             self._write(_ERASE)
+
+    def printed(self) -> None:
+        """Take note that it is printed."""
+        self._printed = monotonic()
 
     def _tick(self, number: int, frame: object) -> None:
         wait = self._whom()
@@ -72,7 +78,7 @@ class Progress:
         if wait is None or now - wait[1] < _PATIENCE or now - self._printed < _PATIENCE:
             return
         line = self._line(*wait, now)
-        if line != self._shown:
+        if line != self._shown and self._terminal.is_ours():
             self._write(_ERASE + line)
             self._shown = line
 

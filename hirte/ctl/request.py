@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # Texts of whole lines, made when they are shown.
     Frame = list[Callable[[], str]]
 
+STDOUT, STDERR = 1, 2
 _TEXT, _JSON = "text", "json"
 
 
@@ -181,6 +182,8 @@ class Request:
         else:
             print(make(), end="")
             flush()
+        if self._progress:
+            self._progress.printed()
 
     def framed(self, show: Callable[[Request], Any]) -> Frame:
         """Return what `show` would print, on stdout and stderr. Raises what it raises."""
@@ -244,12 +247,22 @@ def complain(program: str, text: str, hints: Iterable[str] = ()) -> None:
 
 
 def write_error(text: str) -> None:
-    """Write lines on stderr."""
+    """Write lines on stderr, if somebody reads there."""
     # What was answered before comes first, also where both go to the same place.
     flush()
-    if sys.stderr:
+    if not sys.stderr:
+        return
+    try:
         print(text, end="", file=sys.stderr)
         sys.stderr.flush()
+    except OSError:
+        # Nobody can be told; what was done is done, and the exit code tells of that.
+        drop(STDERR)
+
+
+def drop(stream: int) -> None:
+    """Let what could not be written go nowhere, or the interpreter tries again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def flush() -> None:

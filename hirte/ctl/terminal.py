@@ -58,6 +58,14 @@ class Terminal:
         """Return how many columns a line may have; 0 is endless."""
         return self.size()[0]
 
+    def is_ours(self) -> bool:
+        """Tell whether we may draw on what is a terminal: not in the background of a shell."""
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:
+            # It is not the one that we are controlled from, so there is no shell on it.
+            return True
+
     def write(self, text: str) -> None:
         """Write to what is a terminal, past Python's buffers. Raises OSError.
 

@@ -108,6 +108,10 @@ class Work:
         for call in self.calls:
             value = yield from answer(request.manager.node(self.node).begin(*call))
             values.append(value)
+        return (yield from self.rest(values))
+
+    def rest(self, values: list[Any]) -> Steps:
+        """Do what is left when all calls are answered. Raises the client's errors."""
         ended = self.finish(self, values)
         return ended if isinstance(ended, Outcome) else (yield from ended)
 
@@ -255,8 +259,9 @@ class _Crew:
     def _begin(self) -> None:
         while self._todo and sum(p.is_call for _, p in self._open.values()) < CALLS_AT_ONCE:
             work = self._todo.popleft()
-            self._open[work] = work.steps(self._request), Pause(lambda: True)
+            # In this order: the line of progress, which a signal draws, asks for what is open.
             self._begun[work] = monotonic()
+            self._open[work] = work.steps(self._request), Pause(lambda: True)
             self._step(work)
 
     def _resume(self) -> bool:
@@ -270,7 +275,10 @@ class _Crew:
 
     def _expire(self, limit: float | None) -> None:
         for work, (_, pause) in list(self._open.items()):
-            if pause.until is not None and limit is not None and pause.until <= limit:
+            if pause.until is None or limit is None or pause.until > limit:
+                continue
+            # One that failed may have ended them all.
+            if work in self._open:
                 self._step(work, Timeout(f"no answer within {CALL_TIMEOUT:g} s"))
 
     def _step(self, work: Work, error: Error | None = None) -> None:

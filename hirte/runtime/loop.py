@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Callable
 
     Callback = Callable[[], None]
+    _Ready = tuple[selectors.SelectorKey, int]
 
 # Timers, cancelled ones among them, from which on it pays to look for those: two for each of a
 # thousand agents. Later that is whenever their number has doubled.
@@ -61,6 +62,8 @@ class Loop:
         self._prompt = selectors.DefaultSelector()
         self._patient: set[int] = set()
         self._are_held = False
+        # Patient ones that had something to say when the hold began, and their places.
+        self._passed_over: dict[int, int] = {}
         self._rest_until = 0.0
         self._idle_at = self._busy_at = 0.0
         self._handlers: dict[int, dict[int, Callback]] = {}
@@ -200,10 +203,13 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for whatever comes next and serve all of it."""
-        waiting = self._rest_until or self._are_held
-        ready = (self._prompt if waiting else self._selector).select(self._patience())
+        if self._rest_until or self._are_held:
+            ready = self._prompt.select(self._patience())
+        else:
+            ready = self._in_turn(self._selector.select(self._patience()))
         for key, events in ready:
             if self._are_held and key.fd in self._patient:
+                self._passed_over[key.fd] = len(self._passed_over)
                 continue
             # A callback may have closed what another one of this turn was about.
             for event in (READ, WRITE):
@@ -217,6 +223,16 @@ class Loop:
             callbacks, self._turn_end = self._turn_end, []
             for callback in callbacks:
                 self._guard(callback)
+
+    def _in_turn(self, ready: list[_Ready]) -> list[_Ready]:
+        """Return what is ready, those first that were passed over the last time.
+
+        The kernel names the same ones first each time: one that pours would leave the others none.
+        """
+        places, self._passed_over = self._passed_over, {}
+        if places:
+            ready.sort(key=lambda item: places.get(item[0].fd, len(places)))
+        return ready
 
     def _consider_rest(self, now: float, was_woken: bool) -> None:
         """Begin or end the patient ones' rest, by what this turn came to."""

@@ -75,6 +75,14 @@ def test_a_message_in_pieces(pair: tuple[Manager, socket.socket]) -> None:
     assert manager.process() == [UnitNew("node1", "a.service", "real")]
 
 
+def test_somebody_who_waits_for_a_year(pair: tuple[Manager, socket.socket]) -> None:
+    manager, theirs = pair
+    serve(theirs, "o", MONITOR)
+    monitor = manager.create_monitor()
+    theirs.send(unit_new("a.service"))
+    assert monitor.next(365 * 86400.0) == UnitNew("node1", "a.service", "real")
+
+
 def test_the_descriptor_tells_what_lies_unseen(pair: tuple[Manager, socket.socket]) -> None:
     """What came with an answer was read with it: the socket alone would say nothing of it."""
     manager, theirs = pair

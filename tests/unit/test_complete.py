@@ -312,6 +312,16 @@ def said_by(capfdbinary: pytest.CaptureFixture[bytes], *argv: str) -> bytes:
     return out
 
 
+def test_what_units_say_of_themselves_is_one_line_without_tricks(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, fleet: Fleet
+) -> None:
+    unit = UnitInfo("a.service", "good\nevil\t\x1b[2J", *[""] * 5, 0, "", "")
+    monkeypatch.setattr(Fleet, "list_units", lambda fleet: {"node1": [unit], "node2": []})
+    monkeypatch.setattr("hirte.client.connecting.connect", lambda: fleet)
+    said = said_by(capfdbinary, "hirte", "__complete", "ctl", "start", "node*", "")
+    assert said == b"a.service\tgood\\nevil\\t\\x1b[2J\n"
+
+
 @pytest.mark.parametrize(
     ("argv", "answer"),
     [

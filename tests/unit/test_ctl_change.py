@@ -202,3 +202,18 @@ def test_cancel(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
         f"hirte ctl: there is no job 8; it may have ended\n{JOBS}",
     )
     assert bus.calls[-1] == (OWNER, job, f"{NAME}.Job", "Cancel")
+
+
+def test_cancel_of_a_job_that_ends_just_then(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (7, 8):
+        told = {"Node": "node1", "Unit": f"{number}.service", "JobType": "stop"}
+        values = {name: ("s", value) for name, value in told.items()}
+        bus.answer(f"{ROOT}/job/{number}", "GetAll", "a{sv}", values)
+    bus.answer(f"{ROOT}/job/8", "Cancel")
+    assert ctl(bus, "cancel", "7", "8") == 4
+    assert capsys.readouterr() == (
+        "node1 8.service stop: asked to end\n",
+        f"hirte ctl: there is no job 7; it may have ended\n{JOBS}",
+    )

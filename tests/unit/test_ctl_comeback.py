@@ -466,6 +466,26 @@ def test_a_request_that_was_not_made(clock: Clock, capsys: pytest.CaptureFixture
     assert clock.now == 1000
 
 
+def test_a_request_that_could_not_be_sent(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That the unit is active afterwards does not mean that it was restarted."""
+    first = manager()
+
+    def lose(member: str) -> None:
+        if member == "RestartUnit":
+            raise BrokenPipeError(32, "Broken pipe")
+
+    first.on_call = lose
+    assert ctl(clock, {0: first, 0.1: after("active")}, "restart", "node1", "a") == 6
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(
+        "hirte ctl: node1 a.service restart: the system bus went away: Broken pipe\n"
+    )
+    assert clock.now == 1000
+
+
 def test_a_time_out(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ("restart", "--timeout", "5", "node1", "a")
     assert ctl(clock, {0: leaving(manager()), 6: after("active")}, *argv) == 124

@@ -389,6 +389,11 @@ def test_an_answer_that_cannot_be_written() -> None:
     )
 
 
+def test_a_complaint_that_cannot_be_written() -> None:
+    """The exit code is true all the same, as when the disk is full that has the log."""
+    assert shell("$CTL nonsense 2>/dev/full; echo $?") == "2\n"
+
+
 def test_no_stdout_at_all() -> None:
     assert shell("$CTL help >&-; echo $?") == "0\n"
 

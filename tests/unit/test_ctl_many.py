@@ -108,6 +108,16 @@ def test_fail_fast(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_fail_fast_when_many_are_not_answered_in_time(
+    bus: FakeBus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hirte.ctl.work.monotonic", lambda: 1000.0)
+    for node in ("n1", "n2"):
+        bus.ignore(node_path(node), "StartUnit")
+    assert ctl(bus, "start", "n1,n2", "a", "--fail-fast") == 6
+    assert "something failed; the start of a.service on n2 goes on" in capsys.readouterr().err
+
+
 def test_no_more_calls_at_once_than_a_bus_keeps(
     bus: FakeBus, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from hirte.ctl import progress, watch
+from hirte.ctl import live, progress, watch
 from tests.hints import OFFLINE
-from tests.unit.ctl_fake import NAME, ROOT, FakeBus, node_path, unit
+from tests.unit.ctl_fake import NAME, ROOT, FakeBus, ctl, node_path, unit
 from tests.unit.ctl_tty import Tty
 
 LONG = "navigation-map-tile-prefetch-and-cache-warm-up-for-the-western-hemisphere.service"
@@ -165,8 +168,15 @@ class Clock:
         self.now = 1000.0
         # The timer is ours as well; ticks are sent by hand.
         monkeypatch.setattr(progress._signal, "setitimer", lambda *_: None)
-        for module in ("progress", "targets", "work"):
-            monkeypatch.setattr(f"hirte.ctl.{module}.monotonic", lambda: self.now)
+        self.ticks_when_asked = False
+        monkeypatch.setattr("hirte.ctl.progress.monotonic", lambda: self.now)
+        for module in ("targets", "work"):
+            monkeypatch.setattr(f"hirte.ctl.{module}.monotonic", self._asked)
+
+    def _asked(self) -> float:
+        if self.ticks_when_asked:
+            self.tick()
+        return self.now
 
     def tick(self, seconds: float = 1.0) -> None:
         """Let time pass, at its end the timer ticks."""
@@ -222,6 +232,49 @@ def test_nothing_is_drawn_within_a_second_after_an_answer(
     bus.to_come.append(bus.job_removed("done", job=1))
     assert tty.ctl(bus, "start", "node1,n2", "a") == 0
     assert "waiting" not in tty.read()
+
+
+def test_nothing_is_drawn_while_a_pager_holds_up_what_is_printed(
+    bus: FakeBus, tty: Tty, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The screen is the pager's, and somebody reads for minutes."""
+
+    class Pager(io.StringIO):
+        def write(self, text: str) -> int:
+            clock.tick(60.0)
+            return super().write(text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Pager())
+        patch.setattr(sys, "stderr", tty.stream())
+        assert ctl(bus, "list-units", "node1") == 0
+    assert tty.read() == ""
+
+
+def test_nothing_is_drawn_in_the_background_of_a_shell(
+    bus: FakeBus, tty: Tty, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_front = [0]
+    monkeypatch.setattr("os.tcgetpgrp", lambda fd: in_front[0])
+    bus.answer(node_path("node1"), "StartUnit", "o", f"{ROOT}/job/1")
+    seen: list[str] = []
+
+    def tick() -> None:
+        clock.tick(2.0)
+        seen.append(tty.read())
+
+    bus.to_come.extend([tick, lambda: in_front.insert(0, os.getpgrp()), tick])
+    bus.to_come.append(bus.job_removed("done"))
+    assert tty.ctl(bus, "start", "node1", "a") == 0
+    assert seen == ["", LINE.format("node1 a.service start (4 s)")]
+
+
+def test_the_timer_may_tick_at_any_moment(bus: FakeBus, tty: Tty, clock: Clock) -> None:
+    """Also between two steps of beginning with a piece of work, wherever the time is asked for."""
+    bus.answer(node_path("node1"), "StartUnit", "o", f"{ROOT}/job/1")
+    bus.to_come.append(bus.job_removed("done"))
+    clock.ticks_when_asked = True
+    assert tty.ctl(bus, "start", "node1", "a") == 0
 
 
 @pytest.mark.parametrize(
@@ -444,6 +497,34 @@ def test_whoever_ends_it_finds_the_terminal_as_it_was(
     assert tty.read().count(LEAVE) == 1
     assert not tty.screen.is_alternate and tty.screen.has_cursor
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGHUP, signal.SIGTSTP])
+def test_a_second_signal_does_not_keep_the_terminal_from_being_as_it_was(
+    bus: FakeBus,
+    tty: Tty,
+    monkeypatch: pytest.MonkeyPatch,
+    first: signal.Signals,
+    second: signal.Signals,
+) -> None:
+    before = [signal.getsignal(number) for number in (first, second)]
+    bus.to_come.append(lambda: signal.raise_signal(first))
+    leave = live.Live._leave
+
+    def hurry(view: live.Live, text: str) -> None:
+        signal.raise_signal(second)
+        leave(view, text)
+
+    monkeypatch.setattr(live.Live, "_leave", hurry)
+    if first is signal.SIGINT:
+        assert tty.ctl(bus, "status", "-w") == 0
+    else:
+        with pytest.raises(SystemExit):
+            tty.ctl(bus, "status", "-w")
+    tty.read()
+    assert not tty.screen.is_alternate and tty.screen.has_cursor
+    assert [signal.getsignal(number) for number in (first, second)] == before
 
 
 def test_signals_that_were_ignored_stay_ignored(bus: FakeBus, tty: Tty) -> None:

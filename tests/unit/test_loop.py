@@ -297,6 +297,28 @@ def test_what_matters_is_served_at_once_after_what_mattered(crowd):
     assert crowd.turn() == ["call: it has started"]
 
 
+def test_who_has_more_to_say_than_fits_leaves_the_others_their_turn(loop):
+    pairs = [socket.socketpair() for _ in range(3)]
+    heard = []
+
+    def serve(name, ours):
+        ours.recv(1)
+        heard.append(name)
+        loop.hold()
+        loop.at_turn_end(loop.release)
+
+    for name, (ours, theirs) in zip("abc", pairs):
+        theirs.send(b"much" * 10)
+        loop.add_reader(ours.fileno(), lambda n=name, o=ours: serve(n, o), is_patient=True)
+    for _ in range(9):
+        loop.turn()
+    assert "".join(heard) == "abc" * 3
+    for ours, theirs in pairs:
+        loop.remove_reader(ours.fileno())
+        ours.close()
+        theirs.close()
+
+
 def test_where_nobody_is_patient_nobody_waits(loop, pair, monkeypatch):
     ours, theirs = pair
     now = [100.0]
