@@ -66,6 +66,13 @@ class Aftermath:
         self._request = request
         self._missed: Manager | None = None
 
+    def shows_beginning(self, work: Work) -> bool:
+        """Tell whether the unit shows also that a request was heeded which nobody has answered.
+
+        One that is to be restarted is as active without it, unless it is the manager that went.
+        """
+        return self._request.verb.name != "restart" or work.units[0] in MANAGER_UNITS
+
     def steps(self, work: Work, error: ManagerAway) -> Steps:
         """Wait for a manager, and tell by the unit how the job of `work` has ended.
 

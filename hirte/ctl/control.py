@@ -62,6 +62,9 @@ class _Change(Work):
             # Then nothing was begun either; and who does not want to wait does not.
             if str(error).startswith(NOT_RUNNING) or request.has("no-block"):
                 raise
+            is_begun = reply.done and reply.error is None
+            if not is_begun and not self.aftermath.shows_beginning(self):
+                raise ManagerAway(f"{error}, and whether this was begun is not known") from error
             return (yield from self.aftermath.steps(self, error))
         except CallError as error:
             if error.name != NO_REPLY or self.units[0] not in AGENT_UNITS:

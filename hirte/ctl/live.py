@@ -127,8 +127,8 @@ class Live:
         Login sessions are ended with two at once, and people press Ctrl-C twice.
         """
         self._ignore_signals()
-        # As shells report it.
-        raise KeyboardInterrupt if number == _signal.SIGINT else SystemExit(128 + number)
+        # A session that ends is told of as shells do; the others mean the view only.
+        raise SystemExit(128 + number) if number == _signal.SIGHUP else KeyboardInterrupt
 
     def _ignore_signals(self) -> None:
         for number in self._before:

@@ -12,6 +12,7 @@ from hirte.client.events import (
     UnitStateChanged,
 )
 from hirte.ctl.colour import style_of
+from hirte.ctl.ending import Ending
 from hirte.ctl.exits import DONE, UNREACHABLE, USAGE, Failure
 from hirte.ctl.names import is_glob, matches, unit_name
 from hirte.ctl.targets import configured_nodes
@@ -68,7 +69,7 @@ def monitor(request: Request) -> int:
     # The manager knows names and `*`; the other globs are for us.
     units = [_ALL] if any(map(is_glob, wanted)) else wanted
     try:
-        with request.manager.create_monitor() as source:
+        with Ending(), request.manager.create_monitor() as source:
             for node in nodes:
                 source.subscribe_list(node, units)
             _print(
@@ -100,7 +101,7 @@ def metrics(request: Request) -> int:
 
 def _listen(request: Request) -> int:
     try:
-        with request.manager.watch_metrics() as source:
+        with Ending(), request.manager.watch_metrics() as source:
             _print(request, source)
     except KeyboardInterrupt:
         return DONE

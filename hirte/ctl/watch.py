@@ -15,6 +15,7 @@ from hirte.client.events import (
     UnitRemoved,
     UnitStateChanged,
 )
+from hirte.ctl.ending import Ending
 from hirte.ctl.exits import DONE
 from hirte.ctl.targets import Targets, configured_nodes
 
@@ -45,11 +46,12 @@ def watch(request: Request, show: Callable[[Request], int]) -> int:
     begin with.
     """
     try:
-        sources = _listen(request)
-        if request.out.has_escapes and not request.is_json:
-            _watch_live(request, sources, lambda: request.framed(show))
-        else:
-            _watch_lines(request, sources, lambda: show(request))
+        with Ending():
+            sources = _listen(request)
+            if request.out.has_escapes and not request.is_json:
+                _watch_live(request, sources, lambda: request.framed(show))
+            else:
+                _watch_lines(request, sources, lambda: show(request))
     except KeyboardInterrupt:
         pass
     request.hints.clear()

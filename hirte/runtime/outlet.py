@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 # second: they wait for a few hundredths of a second at a time.
 HIGH_BYTES = 1 << 20
 LOW_BYTES = 1 << 18
-# In seconds. A bus that is alive takes something every few milliseconds; and nodes whose heartbeats
-# are not read must not be lost for it, by default after six seconds.
+# In seconds. A bus that is alive takes something every few milliseconds. With one that is dead the
+# nodes' heartbeats are not read either: it is given up before they are, by default after six.
 STALL_SECONDS = 5.0
+# Looks in that time, all of which must have seen nothing move: after a suspend the first comes at
+# once, before the bus was able to run.
+_LOOKS = 2
 
 
 class Outlet:
@@ -31,6 +34,7 @@ class Outlet:
         # Runs while the patient are held.
         self._timer: Timer | None = None
         self._has_moved = False
+        self._idle_looks = 0
 
     def grew(self, queued: int) -> None:
         """Take note that something was queued; `queued` bytes wait now."""
@@ -49,14 +53,16 @@ class Outlet:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._idle_looks = 0
             self._loop.release()
 
     def _watch(self) -> None:
         self._has_moved = False
-        self._timer = self._loop.call_later(STALL_SECONDS, self._look)
+        self._timer = self._loop.call_later(STALL_SECONDS / _LOOKS, self._look)
 
     def _look(self) -> None:
-        if self._has_moved:
+        self._idle_looks = 0 if self._has_moved else self._idle_looks + 1
+        if self._idle_looks < _LOOKS:
             self._watch()
         else:
             self._on_stall()

@@ -115,28 +115,41 @@ def ctl(clock: Clock, comings: dict[float, FakeBus], *argv: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "unit", "said"),
     [
-        (SHUTDOWN, STOPPED),
-        ("before it answers", "the manager stopped before it answered"),
-        ("crash", "the manager went away, and with it the news of how the job ends"),
-        ("replaced", "the manager went away, and with it the news of how the job ends"),
-        ("no answer", "the manager went away"),
-        ("bus", "the system bus went away: Connection reset by peer"),
+        (SHUTDOWN, "a.service", STOPPED),
+        ("before it answers", "hirte.service", "the manager stopped before it answered"),
+        ("crash", "a.service", "the manager went away, and with it the news of how the job ends"),
+        ("replaced", "a.service",
+         "the manager went away, and with it the news of how the job ends"),
+        ("no answer", "hirte.service", "the manager went away"),
+        ("bus", "a.service", "the system bus went away: Connection reset by peer"),
     ],
-)
+)  # fmt: skip
 def test_it_waits_for_the_manager_and_looks(
-    clock: Clock, capsys: pytest.CaptureFixture[str], how: str, said: str
+    clock: Clock, capsys: pytest.CaptureFixture[str], how: str, unit: str, said: str
 ) -> None:
     second = after("active")
-    assert ctl(clock, {0: leaving(manager(), how), 3: second}, "restart", "node1", "a") == 0
+    assert ctl(clock, {0: leaving(manager(), how), 3: second}, "restart", "node1", unit) == 0
     assert capsys.readouterr() == (
-        "node1 a.service restart: done\n",
+        f"node1 {unit} restart: done\n",
         f"hirte ctl: {said}; waiting for it to come back\n",
     )
     assert [call[3] for call in second.calls if len(call) > 3] == [
         "CreateMonitor", "Get", "ListNodes", "Subscribe", "GetUnitProperties", "Close",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["before it answers", "no answer"])
+def test_a_restart_that_nobody_has_answered_may_not_have_begun(
+    clock: Clock, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    """A unit that was active before is active without it as well."""
+    comings = {0: leaving(manager(), how), 1: after("active")}
+    assert ctl(clock, comings, "restart", "node1", "a") == 6
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0].endswith(", and whether this was begun is not known")
 
 
 @pytest.mark.parametrize(
@@ -295,15 +308,15 @@ def test_what_was_not_begun_is_begun_then(
     names = [f"n{number}" for number in range(1, CALLS_AT_ONCE + 3)]
     first, second = manager(*names), manager(*names)
     for name in names:
-        first.ignore(node_path(name), "RestartUnit")
+        first.ignore(node_path(name), "StartUnit")
         unit_is(second, "active", node=name)
     first.to_come.append(first.owner_changed())
     second.on_call = another_monitor(second)
     for number in (CALLS_AT_ONCE + 1, CALLS_AT_ONCE + 2):
         second.to_come.append(second.job_removed("done", job=number))
-    assert ctl(clock, {0: first, 1: second}, "restart", "n*", "a") == 0
-    assert sum("RestartUnit" in call for call in first.calls) == CALLS_AT_ONCE
-    assert sum("RestartUnit" in call for call in second.calls) == 2
+    assert ctl(clock, {0: first, 1: second}, "start", "n*", "a") == 0
+    assert sum("StartUnit" in call for call in first.calls) == CALLS_AT_ONCE
+    assert sum("StartUnit" in call for call in second.calls) == 2
     assert capsys.readouterr().err.endswith(f"hirte ctl: {CALLS_AT_ONCE + 2} done\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -176,3 +177,11 @@ def test_watch_without_a_manager(bus: FakeBus) -> None:
     bus.refuse("/org/freedesktop/DBus", "GetNameOwner", ERROR + "NameHasNoOwner", "", DRIVER)
     assert ctl(bus, "status", "-w") == 6
     assert OWNER not in [call[0] for call in bus.calls]
+
+
+@pytest.mark.parametrize("words", [("monitor",), ("metrics", "listen"), ("status", "-w")])
+def test_sigterm_ends_what_listens_for_ever_well(bus: FakeBus, words: tuple[str, ...]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    bus.to_come.append(lambda: signal.raise_signal(signal.SIGTERM))
+    assert ctl(bus, *words) == 0
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -129,15 +129,22 @@ def test_others_are_served_meanwhile(hall):
 
 def test_one_that_takes_nothing_is_given_up_and_the_patient_go_on(hall):
     hall.fill()
-    hall.ahead += STALL_SECONDS - 1
-    hall.turns(2)
-    assert hall.outlet_receiver.lost_reasons == []
-    hall.ahead += 1.5
-    hall.turns(2)
+    for _ in range(2):
+        assert hall.outlet_receiver.lost_reasons == []
+        hall.ahead += STALL_SECONDS / 2 + 0.1
+        hall.turns(2)
     assert hall.outlet_receiver.lost_reasons == ["the peer does not read what it is sent"]
     hall.receiver.on_data = None
     hall.agent.send(b"still here")
     turn_until(hall.loop, lambda: hall.receiver.data.endswith(b"still here"))
+
+
+def test_a_suspend_is_no_stall(hall):
+    hall.fill()
+    hall.ahead += 1000 * STALL_SECONDS
+    hall.turns(2)
+    assert hall.outlet_receiver.lost_reasons == []
+    hall.read_all()
 
 
 def test_one_that_takes_a_little_now_and_then_is_not(hall):
