@@ -33,7 +33,7 @@ def run(mode: str, argv: Sequence[str]) -> int:
         offered = [word for word, _ in complete(words, live) if word.startswith(words[-1])]
         answer = [line.replacement(word) for word in offered if word.isprintable()]
     else:
-        from hirte.ctl.text import printable
+        from hirte.printable import printable
 
         offers = complete([*before, *(given or [""])], live)
         # What units say of themselves could be more lines, or escape sequences.

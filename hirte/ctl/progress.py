@@ -15,7 +15,8 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 from time import monotonic
 
-from hirte.ctl.text import head, printable, shorten
+from hirte.ctl.text import head, shorten
+from hirte.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

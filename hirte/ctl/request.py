@@ -7,7 +7,8 @@ import sys
 
 from hirte.ctl.exits import USAGE, Failure
 from hirte.ctl.terminal import Terminal
-from hirte.ctl.text import Table, join, plain_table, printable
+from hirte.ctl.text import Table, join, plain_table
+from hirte.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 
+from hirte.printable import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -20,13 +22,6 @@ _GAP = "  "
 _LEAST = 8
 # RFC 4291 2.5.5.2; how a listener for both families sees an IPv4 peer.
 _MAPPED = "::ffff:"
-
-
-def printable(text: str) -> str:
-    """Return `text` with every character that is not printable as an escape sequence."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 # Widths

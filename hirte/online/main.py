@@ -12,6 +12,7 @@ from hirte import __version__
 from hirte.api.dialect import COMPATIBLE, NATIVE, dialect_of
 from hirte.arguments import Option, UsageError, columns, read
 from hirte.client.errors import Error
+from hirte.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(argv: Sequence[str], program: str) -> int:
             return ONLINE
         wait, switch = _seconds(options, _WAIT), _seconds(options, _SWITCH)
     except UsageError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         if dialect is NATIVE:
             return USAGE
         print(_help(program, dialect), end="")
@@ -125,12 +126,12 @@ def _check(words: list[str], monitor: bool, wait: float, switch: float, dialect:
         connection, _ = open_bus()
     except Error as error:
         start = "Failed to connect to api bus: " if dialect is COMPATIBLE else ""
-        print(f"{start}{error}", file=sys.stderr)
+        print(printable(f"{start}{error}"), file=sys.stderr)
         return OFFLINE
     try:
         online = _watch(connection, target, monitor, wait, switch)
     except Error as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
     if not online:
         print(f"{target.name} is offline", file=sys.stderr)
     return ONLINE if online else OFFLINE
@@ -157,7 +158,7 @@ def _ask(watch: Watch) -> None:
         watch.ask()
     except CallError as error:
         # It may come online all the same, as a node does whose manager starts.
-        print(f"Failed to read the status: {error}", file=sys.stderr)
+        print(printable(f"Failed to read the status: {error}"), file=sys.stderr)
 
 
 def _stop_on_sigterm() -> None:

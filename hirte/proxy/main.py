@@ -11,6 +11,7 @@ import sys
 from hirte import __version__
 from hirte.api.dialect import COMPATIBLE, NATIVE, dialect_of
 from hirte.arguments import Option, UsageError, columns, read
+from hirte.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def run(argv: Sequence[str], program: str) -> int:
             return DONE
         method, node, unit = _wanted(words)
     except UsageError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        print(f"{program}: {printable(str(error))}", file=sys.stderr)
         return FAILED
     return _ask(method, node, unit, "user" in options, program)
 
@@ -90,6 +91,6 @@ def _ask(method: str, node: str, unit: str, user: bool, program: str) -> int:
     try:
         call(dialect, user, method, service, node, unit)
     except Error as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        print(f"{program}: {printable(str(error))}", file=sys.stderr)
         return FAILED
     return DONE

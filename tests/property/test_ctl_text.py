@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hirte.ctl.text import Table, clip, columns, join, printable, shorten, wrap
+from hirte.ctl.text import Table, clip, columns, join, shorten, wrap
+from hirte.printable import printable
 
 # Letters of one, two and no columns, and what is escaped.
 NAMES = st.text(st.sampled_from("ab.-@é地図ｱ🚗\u0308\u20dd\x1b\n"), max_size=40)

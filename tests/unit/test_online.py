@@ -188,9 +188,11 @@ def test_nobody_there(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_status_that_cannot_be_read(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
-    bus.refuse(node_path("node1"), "Get", ERROR + "AccessDenied", "not you", sender=DRIVER)
+    bus.refuse(node_path("node1"), "Get", ERROR + "AccessDenied", "not\x1b[2J\nyou", sender=DRIVER)
     assert online("node", "node1") == 1
-    assert capsys.readouterr().err == (f"Failed to read the status: not you\n{NAME} is offline\n")
+    assert capsys.readouterr().err == (
+        f"Failed to read the status: not\\x1b[2J\\nyou\n{NAME} is offline\n"
+    )
     bus.answer(node_path("node1"), "Get", "v", ("u", 1))
     assert online("node", "node1") == 1
     assert "is it of another version" in capsys.readouterr().err
