@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from hirte.client.events import Event, JobEvent, MetricsEvent, Source, StatusEvent
+    from hirte.client.events import (
+        Event,
+        JobEvent,
+        MetricsEvent,
+        NodeStatus,
+        Source,
+        StatusEvent,
+    )
     from hirte.client.monitor import Monitor, Monitors
     from hirte.client.session import Session
     from hirte.client.values import NodeInfo, UnitFile, UnitInfo
@@ -132,6 +139,12 @@ class Manager(Remote):
         from hirte.client.watching import watch_status
 
         return watch_status(self._session)
+
+    def watch_nodes(self, *names: str) -> Source[NodeStatus]:
+        """Return the changes of the status of nodes from now on; how they are now is not asked."""
+        from hirte.client.watching import watch_nodes
+
+        return watch_nodes(self._session, {self.node(name).path: name for name in names})
 
     def watch_jobs(self) -> Source[JobEvent]:
         """Return the beginnings and ends of all jobs from now on, whoever asks for them."""

@@ -65,6 +65,23 @@ def _watch_signals(session: Session, path: str, interface: Interface) -> Source[
     return watch
 
 
+def watch_nodes(session: Session, names: dict[str, str]) -> Source[NodeStatus]:
+    """Return the changes of nodes' status from now on; `names` has the nodes by object path."""
+    watch = _Watch(session)
+
+    def on_node(path: str, values: dict[str, Any]) -> None:
+        if path in names and _STATUS in values:
+            watch.put(NodeStatus(names[path], values[_STATUS]))
+
+    name = session.dialect.interface(public.NODE.name)
+    root = session.dialect.root
+    watch.undo.append(session.handle_changes(public.NODE, on_node))
+    watch.undo.append(
+        session.listen(root, PROPERTIES, "PropertiesChanged", namespace=True, first=name)
+    )
+    return watch
+
+
 def watch_status(session: Session) -> Source[StatusEvent]:
     """Return the status of the manager and of each node, now and whenever one changes."""
     watch = _Watch(session)

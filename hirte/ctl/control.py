@@ -8,7 +8,7 @@ from hirte.client.job import Job
 from hirte.client.node import REPLACE
 from hirte.client.session import NO_REPLY
 from hirte.ctl.activity import Activity
-from hirte.ctl.comeback import AGENT_UNITS, Aftermath, where_to_look
+from hirte.ctl.comeback import Aftermath, where_to_look
 from hirte.ctl.exits import FAILED, NOT_ACTIVE, USAGE, Failure
 from hirte.ctl.targets import Targets
 from hirte.ctl.work import Outcome, Work, answer, carry_out, end_of
@@ -45,15 +45,23 @@ _SHUTDOWN = "cancelled due to shutdown"
 class _Change(Work):
     """Work that makes a job. If that outlives the manager, `aftermath` has to tell its end."""
 
-    __slots__ = ("aftermath",)
+    __slots__ = ("_losses", "aftermath")
 
     def __init__(self, aftermath: Aftermath, *work: Any) -> None:
         super().__init__(*work)
         self.aftermath = aftermath
+        self._losses = 0
+
+    def is_node_lost(self, request: Request) -> Generator[Pause, None, bool]:
+        """Tell whether the node was lost since the job was asked for."""
+        # The manager says so right after it has ended the jobs: behind the next answer it is told.
+        yield from answer(request.manager.begin("ListNodes"))
+        return self.aftermath.losses(self.node) > self._losses
 
     def steps(self, request: Request) -> Steps:
         """Do it. Raises the client's errors."""
         (call,) = self.calls
+        self._losses = self.aftermath.prepare(self)
         # What cannot be sent was not begun: how its unit is tells nothing then.
         reply = request.manager.node(self.node).begin(*call)
         try:
@@ -67,9 +75,11 @@ class _Change(Work):
                 raise ManagerAway(f"{error}, and whether this was begun is not known") from error
             return (yield from self.aftermath.steps(self, error))
         except CallError as error:
-            if error.name != NO_REPLY or self.units[0] not in AGENT_UNITS:
+            if error.name != NO_REPLY or not self.aftermath.shows_beginning(self):
                 raise
-            return (yield from self.aftermath.of_agent(self))
+            if not (yield from self.is_node_lost(request)):
+                raise
+            return (yield from self.aftermath.of_node(self))
 
 
 def control(request: Request) -> int:
@@ -77,14 +87,14 @@ def control(request: Request) -> int:
     if request.has("no-block") and request.has("wait-active"):
         raise Failure("--no-block and --wait-active are opposites", USAGE)
     targets = Targets(request, request.words[0], request.words[1:])
-    aftermath = Aftermath(request)
+    aftermath = Aftermath(request, targets.nodes)
     activity = None
     if request.has("wait-active") and not request.has("dry-run"):
         activity = Activity(request.manager, targets.by_node())
 
-    def finish(work: Work, values: list[Any]) -> Steps:
+    def finish(work: _Change, values: list[Any]) -> Steps:
         (job,) = values
-        return _finish(request, work, job, activity, aftermath)
+        return _finish(request, work, job, activity)
 
     method = _METHODS[request.verb.name]
     works = [
@@ -94,17 +104,15 @@ def control(request: Request) -> int:
     return carry_out(request, works, targets.code)
 
 
-def _finish(
-    request: Request, work: Work, job: Job, activity: Activity | None, aftermath: Aftermath
-) -> Steps:
+def _finish(request: Request, work: _Change, job: Job, activity: Activity | None) -> Steps:
     if request.has("no-block"):
         return Outcome(f"job {job.id} begun", job=job.id)
     result = yield from end_of(job)
     if result == _SHUTDOWN:
         raise ManagerAway("the manager stopped while the job ran")
     (unit,) = work.units
-    if result == _LOST and unit in AGENT_UNITS:
-        return (yield from aftermath.of_agent(work))
+    if result == _LOST and (yield from work.is_node_lost(request)):
+        return (yield from work.aftermath.of_node(work))
     look = where_to_look(request, work)
     if result != _DONE:
         reason = f"{_REASONS[result]}; " if result in _REASONS else ""

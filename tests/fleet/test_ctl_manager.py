@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.bed import Fleet, Node
+from tests.bed.bus import Bus
 from tests.bed.product import (
     AGENT_UNIT,
+    MANAGER,
     MANAGER_UNIT,
     configure,
     configure_manager,
     deploy,
-    wait_for_status,
 )
 from tests.fleet.mixed import be_bluechi
 from tests.hints import GOES_ON
@@ -84,7 +85,8 @@ def test_a_manager_that_restarts_itself(fleet: Fleet, way: str) -> None:
             "hirte ctl: the manager stopped while the job ran; waiting for it to come back\n",
         )
         assert restarts(one) != before
-        wait_for_status(one, "up")
+        # Its nodes are back as well.
+        assert ctl(one, "daemon-reload", "--all-nodes")[0] == 0
 
 
 def test_a_manager_that_does_not_start_again(fleet: Fleet) -> None:
@@ -116,8 +118,7 @@ def test_an_agent_that_restarts_and_stops_itself(fleet: Fleet) -> None:
         assert ctl(one, "restart", "node2", AGENT_UNIT) == (
             0,
             f"node2 {AGENT_UNIT} restart: done\n",
-            "hirte ctl: node2: the agent went away while the job ran;"
-            " waiting for it to come back\n",
+            "hirte ctl: node2 was lost while the job ran; waiting for it to come back\n",
         )
         assert restarts(two, AGENT_UNIT) != before
         assert ctl(one, "is-active", "node2", AGENT_UNIT) == (0, "active\n", "")
@@ -128,3 +129,31 @@ def test_an_agent_that_restarts_and_stops_itself(fleet: Fleet) -> None:
         f" see `systemctl status {AGENT_UNIT}` on node2\n",
     )
     assert two.systemctl("is-active", AGENT_UNIT, check=False).stdout == "inactive\n"
+
+
+def test_a_manager_and_an_agent_that_restart_together(fleet: Fleet) -> None:
+    one, _ = deploy(fleet, "node1", "node2")
+    before = [restarts(one), restarts(one, AGENT_UNIT)]
+    code, out, err = ctl(one, "restart", "node1", "hirte*.service")
+    assert (code, sorted(out.splitlines())) == (
+        0,
+        ["node1 hirte-agent.service restart: done", "node1 hirte.service restart: done"],
+    ), err
+    after = [restarts(one), restarts(one, AGENT_UNIT)]
+    assert all(then != now for then, now in zip(before, after))
+
+
+def test_a_job_goes_on_while_its_agent_restarts(fleet: Fleet) -> None:
+    one, two = deploy(fleet, "node1", "node2")
+    wait = "ExecStart=/bin/sh -c 'until test -e /run/go; do sleep 0.1; done'"
+    two.units({"long.service": f"[Service]\nType=oneshot\nRemainAfterExit=yes\n{wait}\n"})
+    with Bus(one.bus_address) as bus, bus.listen(interface=MANAGER, member="JobNew") as jobs:
+        tool = one.popen(["hirte", "ctl", "start", "node2", "long"])
+        jobs.next()
+    two.systemctl("restart", AGENT_UNIT)
+    assert tool.stderr.readline() == (
+        "hirte ctl: node2 was lost while the job ran; waiting for it to come back\n"
+    )
+    two.write("/run/go", "")
+    out, err = tool.communicate(timeout=30)
+    assert (tool.returncode, out, err) == (0, "node2 long.service start: done\n", "")

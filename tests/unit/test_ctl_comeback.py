@@ -135,7 +135,7 @@ def test_it_waits_for_the_manager_and_looks(
         f"node1 {unit} restart: done\n",
         f"hirte ctl: {said}; waiting for it to come back\n",
     )
-    assert [call[3] for call in second.calls if len(call) > 3] == [
+    assert [call[3] for call in second.calls if len(call) > 3][:6] == [
         "CreateMonitor", "Get", "ListNodes", "Subscribe", "GetUnitProperties", "Close",
     ]  # fmt: skip
 
@@ -371,58 +371,111 @@ def test_a_manager_that_was_to_stop_and_is_there_again(
     assert capsys.readouterr().out == "node1 hirte.service stop: active\n"
 
 
-# The agent's own unit
+# When the node is lost
 
 AGENT = "hirte-agent.service"
-AGENT_WAITING = (
-    "hirte ctl: node1: the agent went away while the job ran; waiting for it to come back\n"
+LOST = "hirte ctl: node1 was lost while the job ran; waiting for it to come back\n"
+
+
+class Losing:
+    """A manager that loses the node over a job; when it is back, the unit has one of `states`.
+
+    The manager says that the node is offline behind the end of its jobs, and behind the errors of
+    what it has not answered.
+    """
+
+    def __init__(self, clock: Clock, how: str, *states: str, unit: str = AGENT) -> None:
+        self.bus = bus = manager()
+        self.clock = clock
+        self.states = list(states)
+        self.is_told = False
+        bus.refuse(node_path("node1"), "GetUnitProperties", f"{NAME}.Offline", "Node is offline")
+        if how == "job":
+            bus.to_come.append(bus.job_removed("failed", unit=unit))
+        else:
+            for method in ("StartUnit", "StopUnit", "RestartUnit"):
+                bus.refuse(node_path("node1"), method, ERROR + "NoReply", "Connection terminated")
+        bus.to_come.extend(status(bus, "online") for _ in states)
+        self.asked = 0
+        bus.on_call = self.on_call
+
+    def on_call(self, member: str) -> None:
+        if member == "ListNodes" and not self.is_told:
+            self.is_told = True
+            self.bus.deliver(status(self.bus, "offline"))
+        if member == "GetUnitProperties":
+            self.asked += 1
+            if self.asked > 1 and self.states:
+                unit_is(self.bus, self.states.pop(0))
+            elif not self.states:
+                self.clock.now += 25
+
+
+@pytest.mark.parametrize(
+    ("how", "unit", "verb"),
+    [
+        ("job", AGENT, "restart"),
+        ("job", "a.service", "start"),
+        ("job", "a.service", "restart"),
+        ("job", "a.service", "stop"),
+        ("call", AGENT, "restart"),
+        ("call", "a.service", "start"),
+        ("call", "a.service", "stop"),
+    ],
 )
-
-
-def losing(how: str, *states: str) -> FakeBus:
-    """Return a manager that loses the node over the job; when it is back, the unit has a state."""
-    made = manager()
-    made.refuse(node_path("node1"), "GetUnitProperties", f"{NAME}.Offline", "Node is offline")
-    if how == "job":
-        made.to_come.append(made.job_removed("failed", unit=AGENT))
-    else:
-        for method in ("StopUnit", "RestartUnit"):
-            made.refuse(node_path("node1"), method, ERROR + "NoReply", "Connection terminated")
-    made.to_come.extend(status(made, "online") for _ in states)
-    asked: list[str] = []
-
-    def on_call(member: str) -> None:
-        asked.append(member)
-        if member == "GetUnitProperties" and len(states) >= asked.count(member) - 1 > 0:
-            unit_is(made, states[asked.count(member) - 2])
-
-    made.on_call = on_call
-    return made
-
-
-@pytest.mark.parametrize("how", ["job", "call"])
-def test_an_agent_that_is_restarted_through_itself(
-    clock: Clock, capsys: pytest.CaptureFixture[str], how: str
+def test_a_job_that_outlives_its_agent_is_told_by_its_unit(
+    clock: Clock, capsys: pytest.CaptureFixture[str], how: str, unit: str, verb: str
 ) -> None:
-    assert ctl(clock, {0: losing(how, "active")}, "restart", "node1", AGENT) == 0
-    assert capsys.readouterr() == (f"node1 {AGENT} restart: done\n", AGENT_WAITING)
+    made = Losing(clock, how, "inactive" if verb == "stop" else "active", unit=unit)
+    assert ctl(clock, {0: made.bus}, verb, "node1", unit) == 0
+    assert capsys.readouterr() == (f"node1 {unit} {verb}: done\n", LOST)
 
 
-def test_an_agent_that_does_not_come_back(
+def test_a_job_whose_unit_is_not_as_it_should_be_when_the_node_is_back(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = losing("job")
-    made.on_call = lambda member: setattr(clock, "now", clock.now + 25)
-    assert ctl(clock, {0: made}, "restart", "node1", AGENT) == 5
-    assert capsys.readouterr() == ("", f"{AGENT_WAITING}hirte ctl: node1 is offline\n{OFFLINE}")
+    made = Losing(clock, "job", "failed", unit="a.service")
+    assert ctl(clock, {0: made.bus}, "start", "node1", "a") == 3
+    text = "hirte ctl: the unit is failed, and the news of the job is lost; "
+    assert capsys.readouterr() == ("node1 a.service start: failed\n", f"{LOST}{text}{LOOK}")
+
+
+def test_a_node_that_is_lost_for_good(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Losing(clock, "job", unit="a.service")
+    assert ctl(clock, {0: made.bus}, "restart", "node1", "a") == 5
+    text = "hirte ctl: node1 is offline, and how this ended is not known; "
+    assert capsys.readouterr() == ("node1 a.service restart: not known\n", f"{LOST}{text}{LOOK}")
+
+
+def test_a_restart_that_the_node_has_not_answered_may_not_have_begun(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Losing(clock, "call", "active", unit="a.service")
+    assert ctl(clock, {0: made.bus}, "restart", "node1", "a") == 1
+    assert "Connection terminated" in capsys.readouterr().err
+
+
+def test_a_reload_does_not_show(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Losing(clock, "job", "active", unit="a.service")
+    assert ctl(clock, {0: made.bus}, "reload", "node1", "a") == 1
+    text = f"hirte ctl: node1 was lost while the job ran; {LOOK}"
+    assert capsys.readouterr() == ("node1 a.service reload: failed\n", text)
+
+
+def test_a_job_that_failed_on_a_node_that_is_there_has_failed(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = manager()
+    made.to_come.append(made.job_removed("failed"))
+    assert ctl(clock, {0: made}, "restart", "node1", "a") == 1
+    assert capsys.readouterr() == ("node1 a.service restart: failed\n", f"hirte ctl: {LOOK}")
 
 
 def test_an_agent_that_is_stopped_through_itself(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = losing("job")
-    made.on_call = lambda member: setattr(clock, "now", clock.now + 3)
-    assert ctl(clock, {0: made}, "stop", "node1", AGENT) == 0
+    made = Losing(clock, "job")
+    assert ctl(clock, {0: made.bus}, "stop", "node1", AGENT) == 0
     assert capsys.readouterr() == (
         f"node1 {AGENT} stop: the agent is away\n",
         "hirte ctl: the agent went away, as was asked, and cannot tell how its stop ended;"
@@ -433,20 +486,38 @@ def test_an_agent_that_is_stopped_through_itself(
 def test_an_agent_that_was_to_stop_and_is_back(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ctl(clock, {0: losing("job", "active")}, "stop", "node1", AGENT) == 1
+    made = Losing(clock, "job", "active")
+    assert ctl(clock, {0: made.bus}, "stop", "node1", AGENT) == 1
     assert capsys.readouterr().out == f"node1 {AGENT} stop: active\n"
 
 
-def test_another_unit_of_a_node_that_is_lost_has_failed(
+def test_the_restart_of_the_manager_is_done_when_its_nodes_are_back(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = manager()
-    made.to_come.append(made.job_removed("failed"))
-    assert ctl(clock, {0: made}, "restart", "node1", "a") == 1
-    assert capsys.readouterr().out == "node1 a.service restart: failed\n"
-    made = losing("call")
-    assert ctl(clock, {0: made}, "restart", "node1", "a") == 1
-    assert "Connection terminated" in capsys.readouterr().err
+    first, second = manager("node1", "node2"), after("active")
+    second.nodes(("node1", "online", ""), ("node2", "offline", ""))
+    second.to_come.append(
+        second.signal(
+            "PropertiesChanged", "sa{sv}as", f"{NAME}.Node", {"Status": ("s", "online")}, [],
+            path=node_path("node2"), interface=f"{DRIVER}.Properties",
+        )
+    )  # fmt: skip
+    comings = {0: leaving(first), 1: second}
+    assert ctl(clock, comings, "restart", "node1", "hirte.service") == 0
+    assert capsys.readouterr() == ("node1 hirte.service restart: done\n", WAITING)
+    assert not second.to_come
+
+
+def test_a_node_that_does_not_find_back_to_the_manager_is_named(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = manager("node1", "node2"), after("active")
+    second.nodes(("node1", "online", ""), ("node2", "offline", ""))
+    second.on_call = lambda member: setattr(clock, "now", clock.now + 7)
+    comings = {0: leaving(first), 1: second}
+    assert ctl(clock, comings, "restart", "node1", "hirte.service") == 0
+    advice = "hirte ctl: not back yet: node2; `hirte ctl nodes` tells when they are\n"
+    assert capsys.readouterr() == ("node1 hirte.service restart: done\n", WAITING + advice)
 
 
 # Those who do not wait

@@ -36,16 +36,17 @@ def test_it_listens_then_asks_then_waits(
     bus.to_come.append(bus.job_removed("done"))
     assert ctl(bus, verb, "node1", "a.service") == 0
     assert capsys.readouterr() == (f"node1 a.service {verb}: done\n", "")
-    assert [call[0] for call in bus.calls[:-1]] == ["GetNameOwner", "AddMatch", "AddMatch"]
+    assert [call[0] for call in bus.calls[:-1]] == ["GetNameOwner", *["AddMatch"] * 3]
     assert bus.calls[-1] == (OWNER, NODE1, f"{NAME}.Node", method, "a.service", "replace")
 
 
 def test_what_it_listens_to(bus: FakeBus) -> None:
     bus.to_come.append(bus.job_removed("done"))
     ctl(bus, "start", "node1", "a.service")
-    rules = [set(rule.split(",")) for _, rule in bus.calls[1:3]]
+    rules = [set(rule.split(",")) for _, rule in bus.calls[1:4]]
     assert {f"sender='{DRIVER}'", "member='NameOwnerChanged'", f"arg0='{NAME}'"} <= rules[0]
-    assert {f"sender='{OWNER}'", "member='JobRemoved'", f"path='{ROOT}'"} <= rules[1]
+    assert {f"sender='{OWNER}'", f"path_namespace='{ROOT}'", f"arg0='{NAME}.Node'"} <= rules[1]
+    assert {f"sender='{OWNER}'", "member='JobRemoved'", f"path='{ROOT}'"} <= rules[2]
 
 
 @pytest.mark.parametrize(
