@@ -18,7 +18,7 @@ from hirte.ctl.work import Comeback, Outcome, Pause, answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
 
     from hirte.client.events import Source
     from hirte.client.manager import Manager
@@ -35,7 +35,6 @@ STAYS_AWAY = 2.0
 # Whose stop is the end of the manager, or of the agent.
 MANAGER_UNITS = ("hirte.service", "bluechi-controller.service")
 AGENT_UNITS = ("hirte-agent.service", "bluechi-agent.service")
-OWN_UNITS = (*MANAGER_UNITS, *AGENT_UNITS)
 
 _WAITING = "waiting for it to come back"
 _STATE = "ActiveState"
@@ -95,12 +94,12 @@ class Aftermath:
             self._there = [node.name for node in listed if node.is_online]
         return self.losses(work.node)
 
-    def shows_beginning(self, work: Work) -> bool:
+    def shows_beginning(self, work: Work, gone: Sequence[str]) -> bool:
         """Tell whether the unit shows also that a request was heeded which nobody has answered.
 
-        One that is to be restarted is as active without it, unless it is who went away.
+        One that is to be restarted is as active without it, unless it is among those `gone`.
         """
-        return self._request.verb.name != "restart" or work.units[0] in OWN_UNITS
+        return self._request.verb.name != "restart" or work.units[0] in gone
 
     def steps(self, work: Work, error: ManagerAway) -> Steps:
         """Wait for a manager, and tell by the unit how the job of `work` has ended.

@@ -8,7 +8,7 @@ from hirte.client.job import Job
 from hirte.client.node import REPLACE
 from hirte.client.session import NO_REPLY
 from hirte.ctl.activity import Activity
-from hirte.ctl.comeback import Aftermath, where_to_look
+from hirte.ctl.comeback import AGENT_UNITS, MANAGER_UNITS, Aftermath, where_to_look
 from hirte.ctl.exits import FAILED, NOT_ACTIVE, USAGE, Failure
 from hirte.ctl.targets import Targets
 from hirte.ctl.work import Outcome, Work, answer, carry_out, end_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Any
 
+    from hirte.client.connection import Reply
     from hirte.ctl.request import Request
     from hirte.ctl.work import Pause, Steps
 
@@ -52,6 +53,11 @@ class _Change(Work):
         self.aftermath = aftermath
         self._losses = 0
 
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether nothing else may be under way: it would not be told how that ends."""
+        return self.units[0] in (*AGENT_UNITS, *MANAGER_UNITS)
+
     def is_node_lost(self, request: Request) -> Generator[Pause, None, bool]:
         """Tell whether the node was lost since the job was asked for."""
         # The manager says so right after it has ended the jobs: behind the next answer it is told.
@@ -65,19 +71,22 @@ class _Change(Work):
         # What cannot be sent was not begun: how its unit is tells nothing then.
         reply = request.manager.node(self.node).begin(*call)
         try:
-            return (yield from self.rest([(yield from answer(reply))]))
+            return (yield from self._follow(request, reply))
         except ManagerAway as error:
             # Then nothing was begun either; and who does not want to wait does not.
             if str(error).startswith(NOT_RUNNING) or request.has("no-block"):
                 raise
             is_begun = reply.done and reply.error is None
-            if not is_begun and not self.aftermath.shows_beginning(self):
+            if not is_begun and not self.aftermath.shows_beginning(self, MANAGER_UNITS):
                 raise ManagerAway(f"{error}, and whether this was begun is not known") from error
             return (yield from self.aftermath.steps(self, error))
+
+    def _follow(self, request: Request, reply: Reply[Any]) -> Steps:
+        try:
+            return (yield from self.rest([(yield from answer(reply))]))
         except CallError as error:
-            if error.name != NO_REPLY or not self.aftermath.shows_beginning(self):
-                raise
-            if not (yield from self.is_node_lost(request)):
+            is_over = error.name != NO_REPLY or not (yield from self.is_node_lost(request))
+            if is_over or not self.aftermath.shows_beginning(self, AGENT_UNITS):
                 raise
             return (yield from self.aftermath.of_node(self))
 
@@ -101,7 +110,12 @@ def control(request: Request) -> int:
         _Change(aftermath, node, (unit,), [(method, unit, REPLACE)], finish)
         for node, unit in targets.pairs
     ]
-    return carry_out(request, works, targets.code)
+    return carry_out(request, sorted(works, key=_order), targets.code)
+
+
+def _order(work: Work) -> int:
+    """Return what a work is sorted by: the agents' own units come last, and then the manager's."""
+    return (work.units[0] in AGENT_UNITS) + 2 * (work.units[0] in MANAGER_UNITS)
 
 
 def _finish(request: Request, work: _Change, job: Job, activity: Activity | None) -> Steps:

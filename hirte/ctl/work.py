@@ -102,6 +102,11 @@ class Work:
         self.calls = calls
         self.finish = finish
 
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether nothing else may be under way."""
+        return False
+
     def steps(self, request: Request) -> Steps:
         """Do it. Raises the client's errors."""
         values = []
@@ -257,12 +262,17 @@ class _Crew:
         return any(pause.done() for _, pause in self._open.values())
 
     def _begin(self) -> None:
-        while self._todo and sum(p.is_call for _, p in self._open.values()) < CALLS_AT_ONCE:
+        while self._todo and self._may_begin(self._todo[0]):
             work = self._todo.popleft()
             # In this order: the line of progress, which a signal draws, asks for what is open.
             self._begun[work] = monotonic()
             self._open[work] = work.steps(self._request), Pause(lambda: True)
             self._step(work)
+
+    def _may_begin(self, work: Work) -> bool:
+        if self._open and (work.is_alone or any(other.is_alone for other in self._open)):
+            return False
+        return sum(pause.is_call for _, pause in self._open.values()) < CALLS_AT_ONCE
 
     def _resume(self) -> bool:
         """Let all go on that can; tell whether one could."""

@@ -613,3 +613,30 @@ def test_who_wanted_it_active(clock: Clock, capsys: pytest.CaptureFixture[str]) 
     comings = {0: leaving(manager()), 1: after("active")}
     assert ctl(clock, comings, "restart", "node1", "a", "--wait-active") == 0
     assert capsys.readouterr().out == "node1 a.service restart: active\n"
+
+
+def test_own_units_come_last_and_one_by_one(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody would be left to tell of the others."""
+    made = manager("node1", "node2")
+    begun: list[str] = []
+    paths = iter(f"{ROOT}/job/{number}" for number in range(1, 9))
+    answers = {node: node_path(node) for node in ("node1", "node2")}
+
+    def on_call(member: str) -> None:
+        if member == "StartUnit":
+            path = next(paths)
+            begun.append(made.calls[-1][4])
+            for place in answers.values():
+                made.answer(place, "StartUnit", "o", path)
+            made.to_come.append(made.job_removed("done", job=int(path.rpartition("/")[2])))
+
+    made.on_call = on_call
+    units = ("hirte.service", "hirte-agent.service", "a", "b")
+    assert ctl(clock, {0: made}, "start", "node1,node2", *units) == 0
+    assert begun == ["a.service", "b.service"] * 2 + ["hirte-agent.service"] * 2 + [
+        "hirte.service"
+    ] * 2
+    told = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    assert told == begun
