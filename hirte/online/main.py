@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from hirte.api.dialect import Dialect
-    from hirte.client.connection import Connection
     from hirte.online.watch import Target, Watch
 
 ONLINE, OFFLINE, USAGE = 0, 1, 2
@@ -119,46 +118,53 @@ def _target(words: list[str], dialect: Dialect) -> Target:
 
 def _check(words: list[str], monitor: bool, wait: float, switch: float, dialect: Dialect) -> int:
     from hirte.client.connecting import open_bus
+    from hirte.online.watch import Watch
 
-    target = _target(words, dialect)
-    online = False
     try:
         connection, _ = open_bus()
     except Error as error:
         start = "Failed to connect to api bus: " if dialect is COMPATIBLE else ""
         print(printable(f"{start}{error}"), file=sys.stderr)
         return OFFLINE
+    target = _target(words, dialect)
+    watch = Watch(connection, target)
+    online = False
     try:
-        online = _watch(connection, target, monitor, wait, switch)
+        _stop_on_sigterm()
+        _ask(watch, words, dialect)
+        online = watch.run(monitor, wait, switch)
+    except KeyboardInterrupt:
+        online = watch.online
     except Error as error:
         print(printable(str(error)), file=sys.stderr)
     if not online:
-        print(f"{target.name} is offline", file=sys.stderr)
+        what = target.name if dialect is COMPATIBLE else _who(words, watch.has_owner)
+        print(printable(f"{what} is offline"), file=sys.stderr)
     return ONLINE if online else OFFLINE
 
 
-def _watch(
-    connection: Connection, target: Target, monitor: bool, wait: float, switch: float
-) -> bool:
-    from hirte.online.watch import Watch
-
-    watch = Watch(connection, target)
-    try:
-        _stop_on_sigterm()
-        _ask(watch)
-        return watch.run(monitor, wait, switch)
-    except KeyboardInterrupt:
-        return watch.online
+def _who(words: list[str], has_owner: bool) -> str:
+    """Return what is offline, in words: who would tell, or what that tells."""
+    kind, *names = words
+    if kind == "agent":
+        return "the agent" if has_owner else "the agent is not running: it"
+    if not has_owner:
+        return "the manager is not running: it"
+    return names[0] if names else "the system"
 
 
-def _ask(watch: Watch) -> None:
+def _ask(watch: Watch, words: list[str], dialect: Dialect) -> None:
     from hirte.client.errors import CallError
+    from hirte.client.session import UNKNOWN_OBJECT
 
     try:
         watch.ask()
     except CallError as error:
         # It may come online all the same, as a node does whose manager starts.
-        print(printable(f"Failed to read the status: {error}"), file=sys.stderr)
+        text = f"Failed to read the status: {error}"
+        if dialect is NATIVE and words[0] == "node" and error.name == UNKNOWN_OBJECT:
+            text = f"no node '{words[1]}' is configured"
+        print(printable(text), file=sys.stderr)
 
 
 def _stop_on_sigterm() -> None:

@@ -78,6 +78,11 @@ class Watch:
         message.header.flags = MessageFlag.no_auto_start
         self._request(message, self._told)
 
+    @property
+    def has_owner(self) -> bool:
+        """Tell whether the service itself is there, whatever it tells of its status."""
+        return self._owner != ""
+
     def run(self, monitor: bool, wait: float, switch: float) -> bool:
         """Watch as long as it makes sense; return whether it is online then.
 

@@ -178,20 +178,44 @@ def test_a_system_is_online_when_it_is_up(
 ) -> None:
     bus.answer(ROOT, "Get", "v", ("s", value))
     assert online("system") == 1
-    assert capsys.readouterr() == ("", f"{NAME} is offline\n")
+    assert capsys.readouterr() == ("", "the system is offline\n")
 
 
-def test_nobody_there(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [(("agent",), "the agent"), (("node", "node1"), "the manager"), (("system",), "the manager")],
+)
+def test_nobody_there(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], who: str
+) -> None:
     bus.refuse("/org/freedesktop/DBus", "GetNameOwner", ERROR + "NameHasNoOwner", sender=DRIVER)
+    assert online(*words) == 1
+    assert capsys.readouterr().err == f"{who} is not running: it is offline\n"
+
+
+def test_a_node_that_is_offline(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    bus.answer(node_path("node1"), "Get", "v", ("s", "offline"))
     assert online("node", "node1") == 1
-    assert capsys.readouterr().err == f"{NAME} is offline\n"
+    assert capsys.readouterr().err == "node1 is offline\n"
+
+
+def test_an_agent_without_a_manager(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    bus.answer(ROOT, "Get", "v", ("s", "offline"))
+    assert online("agent") == 1
+    assert capsys.readouterr().err == "the agent is offline\n"
+
+
+def test_a_node_that_is_not_configured(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    assert online("node", "noed") == 1
+    err = "no node 'noed' is configured\nnoed is offline\n"
+    assert capsys.readouterr().err == err
 
 
 def test_a_status_that_cannot_be_read(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     bus.refuse(node_path("node1"), "Get", ERROR + "AccessDenied", "not\x1b[2J\nyou", sender=DRIVER)
     assert online("node", "node1") == 1
     assert capsys.readouterr().err == (
-        f"Failed to read the status: not\\x1b[2J\\nyou\n{NAME} is offline\n"
+        "Failed to read the status: not\\x1b[2J\\nyou\nnode1 is offline\n"
     )
     bus.answer(node_path("node1"), "Get", "v", ("u", 1))
     assert online("node", "node1") == 1
