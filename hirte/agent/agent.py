@@ -62,7 +62,7 @@ class Agent:
         self.uplink.on_change = self._changed
         self.uplink.on_lost = self._manager_lost
         self.units = Units(self.uplink.emit)
-        self.jobs = Jobs(systemd, timers, self.uplink.emit, self.uplink.emit_metrics)
+        self.jobs = Jobs(systemd, timers, log, self.uplink.emit, self.uplink.emit_metrics)
         self.tree = Tree(machine_id, presence.authorize)
         self._publisher = Publisher(self.tree, lambda: presence.connection)
         for dialect in CHOICES[settings.bus_names]:

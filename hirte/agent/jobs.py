@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hirte.dbus.objects import Call
-    from hirte.dbus.ports import Timers
+    from hirte.dbus.ports import Log, Timers
 
     Emit = Callable[[str, str, bytes], None]
 
@@ -44,10 +44,13 @@ class Jobs:
     `measuring` tells whether the manager wants them.
     """
 
-    def __init__(self, systemd: Systemd, timers: Timers, emit: Emit, emit_metrics: Emit) -> None:
+    def __init__(
+        self, systemd: Systemd, timers: Timers, log: Log, emit: Emit, emit_metrics: Emit
+    ) -> None:
         self.measuring = False
         self._systemd = systemd
         self._timers = timers
+        self._log = log
         self._emit = emit
         self._emit_metrics = emit_metrics
         self._jobs: dict[str, list[Job]] = {}
@@ -58,9 +61,11 @@ class Jobs:
         unit, mode, number = call.message.values()
         requested_us = self._timers.realtime_us() if self.measuring else 0
         job = Job(number, unit, call.method.name, requested_us)
+        self._tell(job, f"{job.method} of {unit}, mode {mode}")
 
         def answered(reply: Message) -> None:
             if reply.type == ERROR:
+                self._tell(job, f"refused, {reply.error_text()}")
                 call.relay(reply)
                 return
             (path,) = reply.values()
@@ -71,6 +76,9 @@ class Jobs:
 
         body = encode("ss", (unit, mode))
         self._systemd.call(call.method.name, call.guard(answered), "ss", body)
+
+    def _tell(self, job: Job, what: str) -> None:
+        self._log.debug(f"Job {job.id}: {what}", UNIT=job.unit, JOB_ID=job.id)
 
     def cancel(self, call: Call) -> None:
         """Serve JobCancel, by the manager's id."""
@@ -112,6 +120,7 @@ class Jobs:
 
     def _end(self, path: str, result: str) -> None:
         for job in self._jobs.pop(path, ()):
+            self._tell(job, result)
             # Absent if the manager has used an id twice.
             self._paths.pop(job.id, None)
             if self.measuring and job.requested_us:

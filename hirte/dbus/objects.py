@@ -49,6 +49,11 @@ class Call:
         self.dialect = dialect
         self.answered = False
 
+    @property
+    def caller(self) -> str:
+        """Return who called, for the log: the name on the bus, or of the connection."""
+        return self.message.sender or self.connection.name
+
     def reply(self, *values: Any) -> None:
         """Answer with the method's results."""
         result = self.method.result

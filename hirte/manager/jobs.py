@@ -77,8 +77,11 @@ class Jobs:
 
         job = Job(number, node, unit, public.JOB_TYPES[call.method.name], requested_us)
 
+        self._tell(job, f"{job.kind} of {unit} on {node.name}, mode {mode}, for {call.caller}")
+
         def answered(reply: Message) -> None:
             if reply.type == ERROR:
+                self._tell(job, f"refused, {reply.error_text()}")
                 self._counters.job_ended(job.kind, REFUSED)
                 call.relay(reply)
                 return
@@ -90,6 +93,11 @@ class Jobs:
         body = encode("ssu", (unit, mode, number))
         link.call(call.method.name, call.guard(answered), "ssu", body)
         job.manager_us += self._metrics.now() - requested_us
+
+    def _tell(self, job: Job, what: str) -> None:
+        self._log.debug(
+            f"Job {job.id}: {what}", NODE=job.node.name, UNIT=job.unit, JOB_ID=job.id
+        )
 
     def _accept(self, job: Job) -> None:
         self._jobs[job.id] = job
@@ -127,6 +135,7 @@ class Jobs:
             self._end(job, RESULT_SHUTDOWN)
 
     def _end(self, job: Job, result: str) -> None:
+        self._tell(job, result)
         del self._jobs[job.id]
         del job.node.jobs[job.id]
         self._publisher.emit(

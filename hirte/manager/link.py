@@ -179,6 +179,7 @@ class Link:
     def forward(self, call: Call) -> None:
         """Pass a public call on to the agent's method of the same name, and its answer back."""
         message = call.message
+        self._log.debug(f"{call.method.name} on {self.connection.name}, for {call.caller}")
 
         def answered(reply: Message) -> None:
             self.counters.relayed_from_node(reply.body)

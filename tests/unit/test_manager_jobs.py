@@ -341,3 +341,28 @@ def test_a_bug_when_the_agent_has_answered_is_an_answer_too(
     agent.reply(agent.take(), *answer)
     world.bus.peer.expect_error(serial, E + "Failed", "Internal error")
     assert len(world.log.bugs) == 1
+
+
+# What the log tells at DEBUG
+
+
+def test_the_life_of_a_job_in_the_log(world, agent):
+    number = start(world, agent)
+    agent.tell("JobDone", "us", number, "failed")
+    world.call("/node/a", NODE, "StopUnit", "ss", "no.service", "fail")
+    name = "org.freedesktop.systemd1.NoSuchUnit"
+    agent.refuse(agent.take(), name, "Unit no.service not loaded.")
+    told = [(text, fields) for kind, text, fields in world.log.records if kind == "debug"]
+    first = {"NODE": "a", "UNIT": "u.service", "JOB_ID": 1}
+    second = {"NODE": "a", "UNIT": "no.service", "JOB_ID": 2}
+    assert told == [
+        ("Job 1: start of u.service on a, mode replace, for :1.42", first),
+        ("Job 1: failed", first),
+        ("Job 2: stop of no.service on a, mode fail, for :1.42", second),
+        ("Job 2: refused, Unit no.service not loaded.", second),
+    ]
+
+
+def test_a_call_that_is_passed_on_in_the_log(world, agent):
+    world.call("/node/a", NODE, "FreezeUnit", "s", "u.service")
+    assert ("debug", "FreezeUnit on node a, for :1.42", {}) in world.log.records
