@@ -17,7 +17,7 @@ RUN   := .venv/bin/python
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-run: zipapp ## boot three nodes with hirte on each and show them at work (root)
+run: zipapp man ## boot three nodes with hirte on each and show them at work (root)
 	@$(RUN) packaging/preflight.py fleet
 	@$(RUN) -m tests.bed.demo
 

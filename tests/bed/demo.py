@@ -20,6 +20,7 @@ from tests.bed.product import (
     configure_agent,
     configure_manager,
     install_hirte,
+    manual_pages,
     wait_for_status,
 )
 
@@ -41,13 +42,16 @@ ExecStart=/usr/bin/sleep infinity
 INVITATION = """\
 This is a shell on node1. Some things to try:
   hirte ctl status
-  hirte ctl stop node3 demo.service
   hirte ctl list-units --filter 'demo*'
+  hirte ctl stop node3 demo.service
+  hirte ctl -w
+  man hirte-ctl
   python3 /usr/share/hirte/examples/list_nodes.py
   python3 /usr/share/hirte/examples/watch_connections.py
   busctl introspect org.containers.hirte /org/containers/hirte
   journalctl -u hirte
 TAB completes commands, nodes and units. `exit` ends the fleet.
+From another terminal of this machine you get into
 """
 EXIT_INTERRUPTED = 130
 
@@ -124,7 +128,11 @@ def main() -> int:
                 _diagnose(fleet)
                 return 1
             if sys.stdin.isatty() and sys.stdout.isatty():
-                print(f"\n{INVITATION}", flush=True)
+                print(f"\n{INVITATION}", end="")
+                for node in fleet.nodes.values():
+                    print(f"  {node.name}  by  nsenter -t {node.pid} -a bash")
+                print(flush=True)
+                one.write_all(manual_pages())
                 terminal = {
                     "TERM": os.environ.get("TERM", "dumb"),
                     "HOME": "/root",

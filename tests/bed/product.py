@@ -45,6 +45,15 @@ def installed_files() -> dict[str, Path]:
     return files
 
 
+def manual_pages() -> dict[str, bytes]:
+    """The manual pages, if they were built, by the path that they have on a node."""
+    built = REPOSITORY / "dist" / "man"
+    return {
+        f"/usr/share/man/{page.relative_to(built)}": page.read_bytes()
+        for page in sorted(built.glob("man?/*"))
+    }
+
+
 def install_hirte(node: Node, program: Path = PROGRAM) -> None:
     """Installs hirte on a node and does what a package manager does afterwards. Starts nothing."""
     if not program.exists():
