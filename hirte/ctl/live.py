@@ -39,7 +39,7 @@ class Live:
         self._shown: list[str] = []
         # Makes the text, for the width that the terminal has then.
         self._parts: Sequence[Callable[[], str]] = ()
-        self._status = ""
+        self._status = self._remark = ""
         self._is_drawing = self._again = False
         self._before: dict[int, object] = {}
 
@@ -55,7 +55,7 @@ class Live:
 
     def __exit__(self, *_: object) -> None:
         self._ignore_signals()
-        text = "".join(part() for part in self._parts)
+        text = "".join(part() for part in self._parts) + self._remark
         self._parts = ()
         self._leave(text)
         for number, handler in self._before.items():
@@ -63,12 +63,16 @@ class Live:
 
     def show(self, parts: Sequence[Callable[[], str]], status: str) -> None:
         """Show a frame, made of texts of whole lines, and a line at the bottom."""
-        self._parts = parts
-        self.tell(status)
+        self._parts, self._remark = parts, ""
+        self._status = status
+        self._draw()
 
     def tell(self, status: str) -> None:
-        """Leave the frame as it is, and show another line at the bottom."""
-        self._status = status
+        """Leave the frame, which is of before, and show another line at the bottom.
+
+        What is printed at the end says that as well.
+        """
+        self._status, self._remark = status, f"{status}\n"
         self._draw()
 
     def _draw(self) -> None:

@@ -463,6 +463,25 @@ def test_the_view_says_since_when_the_manager_is_away(
     assert back[-1] == "Ctrl-C ends this view."
 
 
+def test_a_view_that_ends_while_the_manager_is_away_says_so_below(
+    bus: FakeBus, tty: Tty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch.time, "strftime", lambda form: "14:03:22")
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch.time, "sleep", end)
+    bus.to_come.append(bus.owner_changed())
+    assert tty.ctl(bus, "status", "-w", "--no-legend") == 0
+    tty.read()
+    assert tty.screen.lines[:3] == [
+        "node1  online   10.0.0.1  now",
+        "n2     offline  -         never",
+        "14:03:22: the manager went away; waiting for it to come back",
+    ]
+
+
 def test_what_is_wrong_is_part_of_the_view(bus: FakeBus, tty: Tty) -> None:
     monitor = f"{ROOT}/monitor/1"
     bus.answer(ROOT, "CreateMonitor", "o", monitor)
