@@ -520,6 +520,14 @@ def job_unit(world: World) -> None:
     assert world.caller.get(world.held(), "Job", "Unit") == ("s", "held.service")
 
 
+_KILL_SLOW = """\
+systemctl kill --signal=KILL slow.service
+until systemctl show -P ActiveState slow.service | grep -qx -e inactive -e failed; do
+    sleep 0.05
+done
+"""
+
+
 @scenario("Job.JobType")
 def job_type(world: World) -> None:
     jobs = {"StartUnit": "start", "ReloadUnit": "reload", "StopUnit": "stop"}
@@ -529,7 +537,8 @@ def job_type(world: World) -> None:
         world.systemctl("node3", "start", "--no-block", "slow.service")
         path = world.caller.node("node3", member, "ss", unit, "replace")
         assert world.caller.get(path, "Job", "JobType") == ("s", word)
-        world.systemctl("node3", "kill", "--signal=KILL", "slow.service")
+        # Until it is dead: one that only dies would end the next job at once.
+        world.fleet["node3"].run(["/bin/sh", "-c", _KILL_SLOW])
 
 
 @scenario("Job.State")
