@@ -58,5 +58,8 @@ def _wrong(error: UsageError) -> Failure:
     if not error.unknown:
         return Failure(str(error), USAGE)
     flags = [f"--{option.name}" for option in every_option()]
-    guess = meant(error.unknown.partition("=")[0], flags)
+    name = error.unknown.partition("=")[0]
+    # One that may not be shortened.
+    begun = [flag for flag in flags if flag.startswith(name)]
+    guess = f"; did you mean {begun[0]}?" if begun else meant(name, flags)
     return Failure(f"unknown option {error.unknown}{guess}", USAGE, _NO_OPTION)

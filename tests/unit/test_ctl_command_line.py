@@ -261,6 +261,14 @@ def test_the_help_explains_every_word_and_option(
             "status has no option --filter; usage: hirte ctl status [NODE] [UNIT...] [OPTION...]",
         ),
         (["list-units", "--filter"], "argument --filter: expected one argument"),
+        (
+            ["restart", "--all", "node1", "web"],
+            f"unknown option --all; did you mean --all-nodes?\n{OPTIONS}",
+        ),
+        (
+            ["restart", "--all-node=1", "web"],
+            f"unknown option --all-node=1; did you mean --all-nodes?\n{OPTIONS}",
+        ),
         (["status", "--frob"], f"unknown option --frob\n{OPTIONS}"),
         (["status", "--fliter=x"], f"unknown option --fliter=x; did you mean --filter?\n{OPTIONS}"),
         (["status", "n", "-.mount"], f"unknown option -.mount\n{OPTIONS}"),

@@ -52,6 +52,7 @@ def test_each_is_told_as_it_ends(bus: FakeBus, capsys: pytest.CaptureFixture[str
         (["n1", "a*,b.timer"], [("n1", "a.service"), ("n1", "ab.service"), ("n1", "b.timer")]),
         (["n1", "*"], [("n1", "a.service"), ("n1", "ab.service"), ("n1", "b.timer")]),
         (["n3,n1", "*.timer"], [("n1", "b.timer")]),
+        (["n1", "a,", ",b.timer,"], [("n1", "a.service"), ("n1", "b.timer")]),
     ],
 )
 def test_what_lists_and_globs_mean(
@@ -78,6 +79,26 @@ def test_globs_that_mean_nothing(
     assert ctl(bus, "start", "--dry-run", *words) == 4
     assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n{hint}")
     assert started(bus) == []
+
+
+@pytest.mark.parametrize("word", ["n1", "n9,n1"])
+@pytest.mark.parametrize("verb", ["restart", "kill", "enable", "status", "is-active"])
+def test_all_nodes_and_a_node(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], verb: str, word: str
+) -> None:
+    assert ctl(bus, verb, "--all-nodes", word, "web") == 2
+    hint = "hirte ctl: hint: a unit that is called like a node is n1.service\n"
+    assert capsys.readouterr() == (
+        "",
+        f"hirte ctl: with --all-nodes the word NODE is left out, but 'n1' is a node\n{hint}",
+    )
+    assert [call[3] for call in bus.calls] == ["ListNodes"]
+
+
+def test_a_unit_that_is_called_like_a_node(bus: FakeBus) -> None:
+    ctl(bus, "start", "--all-nodes", "a", "n1", "n2.service", "--no-block")
+    assert ("n1", "n1.service") in started(bus)
+    assert ("n1", "n2.service") in started(bus)
 
 
 def test_the_worst_end_counts(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:

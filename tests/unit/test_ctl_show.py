@@ -107,6 +107,26 @@ def test_an_unknown_node(bus: FakeBus, capsys: pytest.CaptureFixture[str], argv:
 
 
 @pytest.mark.parametrize(
+    "argv", [["status", "demo.service"], ["start", "demo.service", "a"], ["jobs", "demo.service"]]
+)
+def test_a_unit_where_the_node_belongs(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    assert ctl(bus, *argv) == 4
+    assert capsys.readouterr().err == (
+        "hirte ctl: no node 'demo.service' is configured\n"
+        "hirte ctl: hint: the node comes first: `hirte ctl status NODE demo.service`\n"
+    )
+
+
+def test_a_hint_with_a_word_that_looks_like_a_format(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ctl(bus, "status", "{x}\x1b.timer") == 4
+    assert "comes first: `hirte ctl status NODE {x}\\x1b.timer`\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("member", "argv"),
     [("ListUnits", ["list-units", "n2"]), ("GetUnitProperties", ["status", "n2", "a"])],
 )
