@@ -187,7 +187,6 @@ def test_dry_run_touches_nothing(bus: FakeBus, capsys: pytest.CaptureFixture[str
         "n2 a.service start: would call StartUnit('a.service', 'replace')\n",
         "",
     )
-    assert bus.calls == []
     assert ctl(bus, "enable", "n1", "a", "--dry-run", "-o", "json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "node": "n1",
@@ -195,7 +194,17 @@ def test_dry_run_touches_nothing(bus: FakeBus, capsys: pytest.CaptureFixture[str
         "verb": "enable",
         "would_call": [["EnableUnitFiles", ["a.service"], False, False], ["Reload"]],
     }
-    assert bus.calls == []
+    assert {call[3] for call in bus.calls} == {"ListNodes"}
+
+
+@pytest.mark.parametrize("more", [(), ("-o", "json")])
+def test_dry_run_fails_of_nodes_that_there_are_not(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert ctl(bus, "start", "n1,mode4,n2", "a", "b", "--dry-run", *more) == 4
+    out, err = capsys.readouterr()
+    assert [line.count("StartUnit") for line in out.splitlines()] == [1, 1, 1, 1]
+    assert err == f"hirte ctl: no node 'mode4' is configured\n{NODES}"
 
 
 def test_no_block(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
