@@ -7,6 +7,7 @@ from hirte.ctl.failures import meant
 from hirte.ctl.names import matches
 from hirte.ctl.targets import Targets, ask, ask_all, find_nodes, refuse
 from hirte.ctl.text import counted
+from hirte.ctl.values import property_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,22 +136,8 @@ def show(request: Request) -> int:
                 request.say("")
             request.say(f"# {node} {unit}")
         for name, value in shown.items():
-            text = _text(value)
+            text = property_text(name, value)
             request.say(text if request.has("value") else f"{name}={text}")
     if request.is_json:
         request.dump(objects)
     return code
-
-
-def _text(value: Any) -> str:
-    """Return a property's value on one line: lists with spaces, as systemctl does."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, (list, tuple)):
-        inner = [_text(item) for item in value]
-        return " ".join(inner) if isinstance(value, list) else f"({', '.join(inner)})"
-    if isinstance(value, dict):
-        return " ".join(f"{_text(key)}={_text(item)}" for key, item in value.items())
-    return str(value)
