@@ -102,7 +102,7 @@ _ROWS = (
         "list loaded units, by default of all nodes online",
         "show.list_units",
         "list-units node1 --filter '*.service'",
-        (options.FILTER, *options.TABLE),
+        (options.FILTER, options.STATE, options.FAILED, *options.TABLE),
     ),
     Verb(
         "list-unit-files",

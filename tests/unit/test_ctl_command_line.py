@@ -81,6 +81,8 @@ options:
   --plain                       put one tab between columns, and do not align them
   --all-nodes                   mean all nodes; the word NODE is left out
   --filter GLOB                 only units of this name; * is any text, ? any one character
+  --state STATE                 only units in this load, active or sub state, or several with commas
+  --failed                      only units that have failed, as --state=failed
   --wait-active                 wait until the unit is active; fail if it will not be
   --no-block                    do not wait for the end of the jobs; print their numbers
   --dry-run                     only say what would be called
@@ -118,10 +120,12 @@ usage: hirte ctl list-units [NODE] [OPTION...]
 List loaded units, by default of all nodes online.
 
 words:
-  NODE  a node; several: node1,node2 or 'ecu-*'; all: --all-nodes in its place
+  NODE  a node; several: node1,node2 or 'ecu-*'
 
 options:
   --filter GLOB           only units of this name; * is any text, ? any one character
+  --state STATE           only units in this load, active or sub state, or several with commas
+  --failed                only units that have failed, as --state=failed
   -o, --output text|json  how to answer; json is for programs
   -l, --full              on a terminal, do not shorten names to make lines fit
   --no-legend             leave out the line of titles
@@ -194,6 +198,7 @@ def test_the_help_explains_every_word_and_option(
         assert option.help in told
     assert f"\nexample: hirte ctl {verb.example}\n" in told
     assert max(map(len, told.splitlines())) <= 100
+    assert ("all: --all-nodes in its place" in told) == ("  --all-nodes " in told)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +265,7 @@ def test_the_help_explains_every_word_and_option(
             ["status", "--filter", "x"],
             "status has no option --filter; usage: hirte ctl status [NODE] [UNIT...] [OPTION...]",
         ),
+        (["list-units", "--state", ","], "--state takes a state, or several with commas"),
         (["list-units", "--filter"], "argument --filter: expected one argument"),
         (
             ["restart", "--all", "node1", "web"],

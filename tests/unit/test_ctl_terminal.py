@@ -67,9 +67,21 @@ def test_states_are_coloured_and_names_shortened(bus: FakeBus, tty: Tty) -> None
         f"  {BAD}failed{END}  {BAD}failed{END}\n"
         "Some names are shortened; --full shows them.\n"
         "\n"
-        "1 of 2 nodes online, 1 unit failed.\n"
+        "1 of 2 nodes online, 1 unit failed; those of n2 are not known.\n"
     )
     assert max(map(len, tty.screen.lines)) == 80
+
+
+def test_many_nodes_of_which_nothing_is_known(bus: FakeBus, tty: Tty) -> None:
+    offline = [f"n{number}" for number in range(2, 5)]
+    for node in offline:
+        bus.answer(node_path(node), "Get", "v", ("t", 0))
+    bus.nodes(("node1", "online", ""), *((node, "offline", "") for node in offline))
+    tty.ctl(bus)
+    assert "1 of 4 nodes online, 1 unit failed; those of n2, n3, n4 are not" in tty.read()
+    bus.nodes(*((node, "offline", "") for node in (*offline, "n2")))
+    tty.ctl(bus)
+    assert "0 of 4 nodes online, 0 units failed; those of 4 nodes are not known." in tty.read()
 
 
 @pytest.mark.parametrize(
