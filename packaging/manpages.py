@@ -186,6 +186,7 @@ def ctl() -> Page:
             ("words", roff.tagged((f"`{kind}`", what) for kind, what in words.items())),
             ("targets", told("Which nodes, which units")),
             ("many targets", told("Many targets at once")),
+            ("what monitor prints", told("What monitor prints")),
             ("properties", told("Properties")),
             ("json", told("For programs")),
             ("exit status", told("Exit codes")),

@@ -76,6 +76,8 @@ def explanation(program: str, verb: Verb, width: int = 0) -> str:
     lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), ""]
     if verb.words:
         lines += ["words:", *_columns(_words(verb), width), ""]
+    if verb.prints:
+        lines += ["what it prints:", *_columns(list(verb.prints), width), ""]
     lines += ["options:", *_options([*verb.options, *COMMON], width)]
     lines += ["", "exit codes:", *_codes(exit_codes(verb), width)]
     lines += ["", f"example: {program} {verb.example}"]

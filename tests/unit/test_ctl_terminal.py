@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -141,7 +142,10 @@ def test_each_stream_is_as_it_is(bus: FakeBus, tty: Tty) -> None:
     assert tty.piped == "node1  a.service  loaded  active  running\n"
 
 
-def test_states_of_a_monitor_are_coloured(bus: FakeBus, tty: Tty) -> None:
+def test_states_of_a_monitor_are_coloured(
+    bus: FakeBus, tty: Tty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hirte.ctl.stream.localtime", lambda: time.gmtime(0))
     monitor = f"{ROOT}/monitor/1"
     bus.answer(ROOT, "CreateMonitor", "o", monitor)
     bus.answer(monitor, "SubscribeList", "u", 1)
@@ -152,7 +156,7 @@ def test_states_of_a_monitor_are_coloured(bus: FakeBus, tty: Tty) -> None:
         [bus.signal("UnitStateChanged", "sssss", *event, **where), KeyboardInterrupt()]
     )
     assert tty.ctl(bus, "monitor") == 0
-    assert tty.read() == f"node1 a.service {BAD}failed failed{END} (real)\n"
+    assert tty.read() == f"00:00:00 node1 a.service {BAD}failed failed{END} (real)\n"
 
 
 def test_help_fits(bus: FakeBus, tty: Tty) -> None:
