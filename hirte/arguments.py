@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 
 class UsageError(Exception):
@@ -118,11 +118,27 @@ def build_parser(known: Sequence[Option], program: str = "") -> argparse.Argumen
     """
     import argparse
 
+    takes = {"/".join(option.spellings): option for option in known if option.metavar}
+
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise UsageError(message)
 
-    parser = Parser(prog=program, add_help=False, argument_default=argparse.SUPPRESS)
+        def parse_known_args(self, *args: Any, **more: Any) -> Any:
+            try:
+                return super().parse_known_args(*args, **more)
+            except argparse.ArgumentError as error:
+                option = takes.get(error.argument_name or "")
+                # All that can be wrong with one that takes any text is that there is none.
+                raise UsageError(
+                    f"--{option.name} needs {option.metavar}: {option.help}"
+                    if option
+                    else str(error)
+                ) from None
+
+    parser = Parser(
+        prog=program, add_help=False, argument_default=argparse.SUPPRESS, exit_on_error=False
+    )
     for option in known:
         name, help = option.name, option.help.replace("%", "%%")
         if option.metavar:

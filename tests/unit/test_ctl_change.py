@@ -213,6 +213,21 @@ def test_values_that_are_none(bus: FakeBus, text: str) -> None:
     assert bus.calls == []
 
 
+@pytest.mark.parametrize(
+    ("word", "guess"),
+    [("CPUWieght=50", "; did you mean CPUWeight?"), ("Nonsense=1", ""), ("=1", "")],
+)
+def test_a_property_that_there_is_not(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], word: str, guess: str
+) -> None:
+    assert ctl(bus, "set-property", "node1", "a", word) == 2
+    complaint, hint = capsys.readouterr().err.splitlines()
+    name = word.partition("=")[0]
+    assert complaint == f"hirte ctl: no property '{name}' can be set{guess}"
+    assert hint.startswith("hirte ctl: hint: these can be set: CPUAccounting, CPUQuota, CPUWeight")
+    assert bus.calls == []
+
+
 # Jobs by their numbers
 
 

@@ -266,7 +266,18 @@ def test_the_help_explains_every_word_and_option(
             "status has no option --filter; usage: hirte ctl status [NODE] [UNIT...] [OPTION...]",
         ),
         (["list-units", "--state", ","], "--state takes a state, or several with commas"),
-        (["list-units", "--filter"], "argument --filter: expected one argument"),
+        (
+            ["list-units", "--filter"],
+            "--filter needs GLOB: only units of this name; * is any text, ? any one character",
+        ),
+        (
+            ["start", "n", "u", "--timeout"],
+            "--timeout needs SECONDS: how long to wait; what was begun goes on",
+        ),
+        (
+            ["status", "-o"],
+            "--output needs text|json: how to answer; json is for programs",
+        ),
         (
             ["restart", "--all", "node1", "web"],
             f"unknown option --all; did you mean --all-nodes?\n{OPTIONS}",
@@ -332,6 +343,18 @@ DOCUMENT = (ROOT / "docs" / "ctl.md").read_text()
 def test_the_documented_exit_codes() -> None:
     rows = re.findall(r"^\| (\d+) \| (.*) \|$", DOCUMENT, re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == MEANINGS
+
+
+def test_the_documented_lines_of_monitor() -> None:
+    section = DOCUMENT[DOCUMENT.index("## What monitor prints") :].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(.*)` \| (.*) \|$", section, re.MULTILINE)
+    assert tuple(rows) == VERBS["monitor"].prints
+
+
+def test_the_help_explains_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert offline_ctl("help", "monitor") == 0
+    told = capsys.readouterr().out
+    assert "\nwhat it prints:\n  (real)                    systemd on the node has just" in told
 
 
 def test_the_documented_properties() -> None:
