@@ -16,6 +16,10 @@ _LIMITS = ("Max", "High", "Low", "Min", "Sec", "SecMonotonic", "Limit", "MemoryA
 _RESOURCE_LIMIT = "Limit"
 _MEASURED = "NSec"
 _TIME = "Timestamp"
+# What the network counts.
+_COUNTED = ("IPIngress", "IPEgress")
+# Sets of bits, of which all are set.
+_BITS = ("CapabilityBoundingSet", "AmbientCapabilities", "RestrictNamespaces", "MountFlags")
 
 
 def property_text(name: str, value: Any) -> str:
@@ -23,15 +27,16 @@ def property_text(name: str, value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         if name.endswith(_TIME):
             return _moment(value)
-        if value == _NONE:
-            return "infinity" if _is_limit(name) else "[not set]"
+        if value == _NONE and name not in _BITS:
+            return _no_number(name)
     return _text(value)
 
 
-def _is_limit(name: str) -> bool:
-    if name.endswith(_MEASURED):
-        return False
-    return name.startswith(_RESOURCE_LIMIT) or name.endswith(_LIMITS)
+def _no_number(name: str) -> str:
+    if name.startswith(_COUNTED):
+        return "[no data]"
+    is_limit = name.startswith(_RESOURCE_LIMIT) or name.endswith(_LIMITS)
+    return "infinity" if is_limit and not name.endswith(_MEASURED) else "[not set]"
 
 
 def _moment(microseconds: int) -> str:

@@ -43,6 +43,14 @@ def test_no_number(name: str) -> None:
     assert property_text(name, 0) == "0"
 
 
+def test_no_data() -> None:
+    assert property_text("IPEgressPackets", NONE) == "[no data]"
+
+
+def test_all_bits_are_no_missing_number() -> None:
+    assert property_text("CapabilityBoundingSet", NONE) == str(NONE)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "shown"),
     [
