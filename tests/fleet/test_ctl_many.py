@@ -299,7 +299,10 @@ def test_metrics(one: Node) -> None:
     answer(one, "metrics enable")
     with listening(one, "metrics listen"):
         until_told(one, "node3 quick.service StartUnit: ", "hirte ctl start -q node3 quick")
+        assert "measuring is off" not in one.run(["journalctl", "-u", "tool", "-o", "cat"]).stdout
     answer(one, "metrics disable")
+    with listening(one, "metrics listen"):
+        until_told(one, "measuring is off; hirte ctl metrics enable turns it on")
     assert ctl(one, "metrics disable")[0] == 1
 
 
