@@ -27,6 +27,7 @@ import settingfacts  # noqa: E402 - found in the clone that this file is in
 from hirte import __version__  # noqa: E402
 from hirte.arguments import build_parser  # noqa: E402
 from hirte.ctl.verbs import VERBS, every_option  # noqa: E402
+from hirte.ctl.words import IN_PLACE_OF_NODE  # noqa: E402
 from hirte.ctl.words import MEANINGS as WORDS  # noqa: E402
 from hirte.main import HELP, MODES, NAMES, VERSION  # noqa: E402
 from hirte.online import main as online  # noqa: E402
@@ -174,6 +175,7 @@ def ctl() -> Page:
     def told(title: str) -> list[str]:
         return roff.converted(pagetexts.document("docs/ctl.md", title))
 
+    words = {**WORDS, "NODE": WORDS["NODE"] + IN_PLACE_OF_NODE}
     return _page(
         "hirte-ctl",
         1,
@@ -181,9 +183,10 @@ def ctl() -> Page:
         [
             ("description", told("")),
             ("commands", [line for verb in VERBS.values() for line in _command(verb)]),
-            ("words", roff.tagged((f"`{kind}`", what) for kind, what in WORDS.items())),
+            ("words", roff.tagged((f"`{kind}`", what) for kind, what in words.items())),
             ("targets", told("Which nodes, which units")),
             ("many targets", told("Many targets at once")),
+            ("what monitor prints", told("What monitor prints")),
             ("properties", told("Properties")),
             ("json", told("For programs")),
             ("exit status", told("Exit codes")),

@@ -167,6 +167,13 @@ class Manager(Remote):
         told = self._session.get_all(path, public.JOB).result()
         return self._jobs.add(path, told["Node"], told["Unit"], told["JobType"])
 
+    def is_measuring(self) -> bool:
+        """Tell whether jobs are measured, see `enable_metrics`.
+
+        The D-Bus API has no method for it; it has an object for that only while they are.
+        """
+        return "metrics" in self._session.children(self.path)
+
     def list_jobs(self) -> list[JobInfo]:
         """Return the jobs that are under way, whoever asked for them, the oldest first.
 

@@ -63,7 +63,7 @@ NO_REPLY = _STANDARD + "NoReply"
 AWAY = (_STANDARD + "NameHasNoOwner", _STANDARD + "ServiceUnknown", NO_REPLY)
 # How a manager that stops answers what it has not answered yet: name and text.
 _STOPPED = (_STANDARD + "Failed", "Request cancelled")
-_NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
+NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 
 # Seconds. The manager gives an agent 30 to answer and then answers itself, which tells more than
 # our giving up.
@@ -189,7 +189,7 @@ class Session:
             if path == self.dialect.root:
                 # Another service has the name, or the manager does not speak this dialect.
                 return self._away()
-        kind = UnitUnknown if name == _NO_SUCH_UNIT else CallError
+        kind = UnitUnknown if name == NO_SUCH_UNIT else CallError
         return kind(name, text, node)
 
     def _away(self) -> Error:

@@ -78,7 +78,7 @@ def _ctl(words: Sequence[str], live: Live) -> list[Offer]:
 
 
 def _flags(option: Option) -> Flags:
-    return Flags(option.spellings, option.metavar, option.help)
+    return Flags(option.spellings, option.metavar, option.help, option.exact)
 
 
 def _online(words: Sequence[str], live: Live) -> list[Offer]:

@@ -11,14 +11,20 @@ ALTERNATIVE = "|"
 
 
 class Flags:
-    """An option as completion needs it: its spellings, what it takes (or ""), what it does."""
+    """An option as completion needs it: its spellings, what it takes (or ""), what it does.
 
-    __slots__ = ("help", "metavar", "spellings")
+    An `exact` one may not be shortened.
+    """
 
-    def __init__(self, spellings: Sequence[str], metavar: str, help: str) -> None:
+    __slots__ = ("exact", "help", "metavar", "spellings")
+
+    def __init__(
+        self, spellings: Sequence[str], metavar: str, help: str, exact: bool = False
+    ) -> None:
         self.spellings = spellings
         self.metavar = metavar
         self.help = help
+        self.exact = exact
 
 
 class Said:
@@ -70,14 +76,14 @@ def is_option(word: str) -> bool:
 
 
 def find(options: Sequence[Flags], spelling: str) -> Flags | None:
-    """Return the option of this spelling; a long one may be shortened as long as it is one."""
+    """Return the option of this spelling; most long ones may be shortened as long as it is one."""
     for option in options:
         if spelling in option.spellings:
             return option
     if not spelling.startswith("--"):
         return None
     fitting = [o for o in options if any(s.startswith(spelling) for s in o.spellings)]
-    return fitting[0] if len(fitting) == 1 else None
+    return fitting[0] if len(fitting) == 1 and not fitting[0].exact else None
 
 
 def kinds_at(words: Sequence[str], place: int) -> list[str]:

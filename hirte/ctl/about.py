@@ -72,15 +72,25 @@ def unknown(word: str) -> Failure:
 def explanation(program: str, verb: Verb, width: int = 0) -> str:
     """Return the help on one verb; a `width` above 0 is that of the terminal."""
     from hirte.ctl.options import COMMON
-    from hirte.ctl.words import MEANINGS as WORDS
 
     lines = [f"usage: {usage(program, verb)}", "", _sentence(verb.help), ""]
     if verb.words:
-        lines += ["words:", *_columns([(kind, WORDS[kind]) for kind in verb.kinds()], width), ""]
+        lines += ["words:", *_columns(_words(verb), width), ""]
+    if verb.prints:
+        lines += ["what it prints:", *_columns(list(verb.prints), width), ""]
     lines += ["options:", *_options([*verb.options, *COMMON], width)]
     lines += ["", "exit codes:", *_codes(exit_codes(verb), width)]
     lines += ["", f"example: {program} {verb.example}"]
     return "\n".join(lines) + "\n"
+
+
+def _words(verb: Verb) -> list[tuple[str, str]]:
+    from hirte.ctl.options import ALL_NODES
+    from hirte.ctl.words import IN_PLACE_OF_NODE
+    from hirte.ctl.words import MEANINGS as WORDS
+
+    more = {"NODE": IN_PLACE_OF_NODE} if ALL_NODES in verb.options else {}
+    return [(kind, WORDS[kind] + more.get(kind, "")) for kind in verb.kinds()]
 
 
 def overview(program: str, width: int = 0) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hirte.client.errors import UnitUnknown
+from hirte.client.session import NO_SUCH_UNIT
 from hirte.ctl.exits import DONE, USAGE, Failure
 from hirte.ctl.names import unit_name
 from hirte.ctl.options import KILL_WHOM
 from hirte.ctl.targets import Targets, find_nodes
 from hirte.ctl.words import LEVELS
-from hirte.ctl.work import Outcome, Work, carry_out
+from hirte.ctl.work import Outcome, Work, answer, carry_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from hirte.client.values import UnitFileChange
     from hirte.ctl.request import Request
+    from hirte.ctl.work import Steps
 
 _WHOM = KILL_WHOM.metavar.split("|")
 _NOTHING_TO_INSTALL = (
@@ -137,15 +140,34 @@ def set_default(request: Request) -> int:
     return carry_out(request, works)
 
 
+class _Setting(Work):
+    """The setting of properties of a unit that must exist.
+
+    systemd itself would keep them for a unit of any name, as a file that nobody asked for.
+    """
+
+    __slots__ = ()
+
+    def steps(self, request: Request) -> Steps:
+        """Do it. Raises the client's errors."""
+        (unit,) = self.units
+        node = request.manager.node(self.node)
+        asked = node.begin("GetUnitProperty", unit, "org.freedesktop.systemd1.Unit", "LoadState")
+        if (yield from answer(asked)) == "not-found":
+            raise UnitUnknown(NO_SUCH_UNIT, f"Unit {unit} not found.", self.node)
+        return (yield from super().steps(request))
+
+
 def set_property(request: Request) -> int:
     """Set properties of a unit."""
     from hirte.ctl.properties import assignment
 
     node_word, unit_word, *assignments = request.words
     values = [assignment(text) for text in assignments]
+    is_runtime = request.has("runtime")
     targets = Targets(request, node_word, [unit_word])
     works = [
-        Work(node, (unit,), [("SetUnitProperties", unit, request.has("runtime"), values)], _done)
+        _Setting(node, (unit,), [("SetUnitProperties", unit, is_runtime, values)], _done)
         for node, unit in targets.pairs
     ]
     return carry_out(request, works, targets.code)

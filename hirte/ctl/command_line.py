@@ -11,7 +11,7 @@ from hirte.arguments import UsageError
 from hirte.ctl.about import unknown, usage
 from hirte.ctl.exits import USAGE, Failure
 from hirte.ctl.failures import meant
-from hirte.ctl.options import ALL_NODES, HELP, VERSION
+from hirte.ctl.options import ALL_NODES, COMMON, HELP, VERSION
 from hirte.ctl.verbs import DEFAULT, VERBS, every_option
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
     Raises Failure when the verb, an option or the number of words is wrong.
     """
     try:
-        words, options = arguments.read(argv, every_option())
+        words, options = _split(argv)
     except UsageError as error:
         raise _wrong(error) from error
     if VERSION.name in options:
@@ -54,9 +54,28 @@ def read(argv: Sequence[str], program: str) -> tuple[Verb, list[str], dict[str, 
     return verb, words[1:], options
 
 
+def _split(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the words and the options given. Raises UsageError."""
+    try:
+        return arguments.read(argv, every_option())
+    except UsageError:
+        # What is short for options of two verbs may be short for one of this verb.
+        for verb in [VERBS[word] for word in argv if word in VERBS][:1]:
+            try:
+                words, options = arguments.read(argv, [*verb.options, *COMMON])
+            except UsageError:
+                break
+            if words[:1] == [verb.name]:
+                return words, options
+        raise
+
+
 def _wrong(error: UsageError) -> Failure:
     if not error.unknown:
         return Failure(str(error), USAGE)
     flags = [f"--{option.name}" for option in every_option()]
-    guess = meant(error.unknown.partition("=")[0], flags)
+    name = error.unknown.partition("=")[0]
+    # One that may not be shortened.
+    begun = [flag for flag in flags if flag.startswith(name)]
+    guess = f"; did you mean {begun[0]}?" if begun else meant(name, flags)
     return Failure(f"unknown option {error.unknown}{guess}", USAGE, _NO_OPTION)

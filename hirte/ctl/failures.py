@@ -18,6 +18,8 @@ from hirte.client.errors import (
     UnitUnknown,
 )
 from hirte.ctl.exits import FAILED, OFFLINE, UNKNOWN, UNREACHABLE, Failure
+from hirte.ctl.names import unit_name
+from hirte.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +91,15 @@ def unknown_node(node: str, known: Iterable[str]) -> Failure:
     """Return the failure that a node is not configured; `known` are those that are."""
     # That node2 is like node1 is no mistake.
     others = [name for name in known if _letters(name) != _letters(node)]
-    return Failure(f"no node '{node}' is configured{meant(node, others)}", UNKNOWN, _NODES)
+    hint = _NODES
+    if unit_name(node) == node:
+        hint = f"the node comes first: `{{program}} status NODE {literal(node)}`"
+    return Failure(f"no node '{node}' is configured{meant(node, others)}", UNKNOWN, hint)
+
+
+def literal(word: str) -> str:
+    """Return somebody's word as it may stand in a hint, which is printed as a format."""
+    return printable(word).replace("{", "{{").replace("}", "}}")
 
 
 def _letters(name: str) -> str:

@@ -19,7 +19,15 @@ FULL = Option("full", "", "on a terminal, do not shorten names to make lines fit
 TABLE = (OUTPUT, FULL, NO_LEGEND, PLAIN)
 QUIET = Option("quiet", "", "print errors only", short="q")
 
-ALL_NODES = Option("all-nodes", "", "mean all nodes; the word NODE is left out")
+# Shortened, `--all` would be taken for all units, or whatever else there may be.
+ALL_NODES = Option("all-nodes", "", "mean all nodes; the word NODE is left out", exact=True)
+STATE = Option(
+    "state",
+    "STATE",
+    "only units in this load, active or sub state, or several with commas",
+    many=True,
+)
+FAILED = Option("failed", "", "only units that have failed, as --state=failed")
 FILTER = Option("filter", "GLOB", "only units of this name; * is any text, ? any one character")
 
 DRY_RUN = Option("dry-run", "", "only say what would be called")

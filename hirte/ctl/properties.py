@@ -7,6 +7,7 @@ says both. It has the properties that are set while a unit runs, see systemd.res
 from __future__ import annotations
 
 from hirte.ctl.exits import USAGE, Failure
+from hirte.ctl.failures import meant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def assignment(text: str) -> tuple[str, tuple[str, Any]]:
     if not equals:
         raise Failure(f"'{text}' is not NAME=VALUE", USAGE)
     if name not in KNOWN:
-        raise Failure(f"'{name}' cannot be set, but {', '.join(sorted(KNOWN))}", USAGE)
+        text = f"no property '{name}' can be set{meant(name, KNOWN)}"
+        raise Failure(text, USAGE, f"these can be set: {', '.join(sorted(KNOWN))}")
     theirs, signature, read = KNOWN[name]
     try:
         return theirs, (signature, read(value))

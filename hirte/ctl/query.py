@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hirte.ctl.exits import DONE, FAILED, NOT_ACTIVE, UNKNOWN
-from hirte.ctl.failures import meant
-from hirte.ctl.names import matches
+from hirte.ctl.failures import literal, meant
+from hirte.ctl.names import is_glob, matches
 from hirte.ctl.targets import Targets, ask, ask_all, find_nodes, refuse
 from hirte.ctl.text import counted
+from hirte.ctl.values import property_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def is_active(request: Request) -> int:
         if state not in _ACTIVE:
             missing = told.get("LoadState") == "not-found"
             code = max(code, UNKNOWN if missing else NOT_ACTIVE)
-    _states(request, rows)
+    _states(request, rows, len(targets.pairs) == 1)
     return code
 
 
@@ -47,7 +48,7 @@ def is_enabled(request: Request) -> int:
     answers, code = ask_all(request, targets, lambda unit: ("GetUnitFileState", unit))
     if any(state not in _ENABLED for _, _, state in answers):
         code = max(code, FAILED)
-    _states(request, answers)
+    _states(request, answers, len(targets.pairs) == 1)
     return code
 
 
@@ -55,18 +56,21 @@ def get_default(request: Request) -> int:
     """Tell the targets that nodes boot into."""
     code = DONE
     rows = []
-    calls = [(node, "", ("GetDefaultTarget",)) for node in find_nodes(request, request.words[0])]
+    nodes = find_nodes(request, request.words[0])
+    calls = [(node, "", ("GetDefaultTarget",)) for node in nodes]
     for node, _, target, error in ask(request, calls):
         if error is None:
             rows.append((node, "", target))
         else:
             code = max(code, refuse(request, error))
-    _states(request, rows, "default_target")
+    _states(request, rows, len(nodes) == 1, "default_target")
     return code
 
 
-def _states(request: Request, rows: list[tuple[str, str, str]], name: str = "state") -> None:
-    """Print a word per target; of a single one only that, as systemctl does."""
+def _states(
+    request: Request, rows: list[tuple[str, str, str]], is_single: bool, name: str = "state"
+) -> None:
+    """Print a word per target; if a single one was asked for only that, as systemctl does."""
     if request.has("quiet"):
         return
     if request.is_json:
@@ -77,7 +81,7 @@ def _states(request: Request, rows: list[tuple[str, str, str]], name: str = "sta
         return
     for node, unit, told in rows:
         who = " ".join(filter(None, [node, unit]))
-        request.say("" if len(rows) == 1 else f"{who}: ", told)
+        request.say("" if is_single else f"{who}: ", told)
 
 
 def list_unit_files(request: Request) -> int:
@@ -101,10 +105,20 @@ def list_unit_files(request: Request) -> int:
         for name, file in sorted((file.path.rpartition("/")[2], file) for file in listed)
         if pattern is None or matches(pattern, name)
     ]
+    if files and not rows:
+        hint_at_globs(request)
     if files or code == DONE:
         request.show(_FILE_TITLES, rows)
         request.legend(f"{counted(len(rows), 'unit file')} listed.")
     return code
+
+
+def hint_at_globs(request: Request) -> None:
+    """Say, where no name fits --filter, that a part of a name is another pattern."""
+    pattern = request.options.get("filter", "")
+    if pattern and not is_glob(pattern):
+        word = literal(pattern)
+        request.hints[f"no name fits '{word}'; a part of a name is '*{word}*'"] = None
 
 
 def tell_absent(request: Request, listed: Any) -> None:
@@ -135,22 +149,8 @@ def show(request: Request) -> int:
                 request.say("")
             request.say(f"# {node} {unit}")
         for name, value in shown.items():
-            text = _text(value)
+            text = property_text(name, value)
             request.say(text if request.has("value") else f"{name}={text}")
     if request.is_json:
         request.dump(objects)
     return code
-
-
-def _text(value: Any) -> str:
-    """Return a property's value on one line: lists with spaces, as systemctl does."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, (list, tuple)):
-        inner = [_text(item) for item in value]
-        return " ".join(inner) if isinstance(value, list) else f"({', '.join(inner)})"
-    if isinstance(value, dict):
-        return " ".join(f"{_text(key)}={_text(item)}" for key, item in value.items())
-    return str(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hirte.ctl.exits import DONE, NOT_ACTIVE, OFFLINE, UNKNOWN
+from hirte.ctl.exits import DONE, NOT_ACTIVE, OFFLINE, UNKNOWN, USAGE, Failure
 from hirte.ctl.failures import unit_missing
 from hirte.ctl.names import by_type, matches
-from hirte.ctl.query import tell_absent
+from hirte.ctl.query import hint_at_globs, tell_absent
 from hirte.ctl.request import objects
 from hirte.ctl.targets import Targets, ask, ask_all, configured_nodes, find_nodes, refuse
 from hirte.ctl.text import counted, local_time, plain_ip
@@ -30,9 +30,14 @@ _DETAILS = {
     "FREEZER": "FreezerState",
     "ENABLED": "UnitFileState",
 }
+_FREEZER = tuple(_DETAILS).index("FREEZER") + 1
+# Freezer states of units that are not frozen; a dead unit is told to be running, too.
+_NOT_FROZEN = ("running", "")
 # What `systemctl status` calls not running.
 _FAILED = "failed"
 _DEAD = ("inactive", _FAILED)
+# So many offline nodes are called by their names.
+_NAMED = 3
 
 
 def _now_or_live(request: Request, show: Callable[[Request], int]) -> int:
@@ -67,6 +72,7 @@ def _fleet(request: Request) -> int:
     calls = [(node.name, "", ("ListUnits",)) for node in listed if node.is_online]
     code = DONE
     failed = []
+    unknown = [node.name for node in listed if not node.is_online]
     for node, _, units, error in ask(request, calls):
         if error is None:
             failed += [
@@ -76,6 +82,7 @@ def _fleet(request: Request) -> int:
             ]
         else:
             code = max(code, refuse(request, error))
+            unknown.append(node)
     if request.is_json:
         request.dump(
             {
@@ -90,8 +97,17 @@ def _fleet(request: Request) -> int:
         request.show(_UNIT_TITLES, failed)
     online = sum(node.is_online for node in listed)
     units = counted(len(failed), "unit")
-    request.legend(f"{online} of {counted(len(listed), 'node')} online, {units} failed.")
+    text = f"{online} of {counted(len(listed), 'node')} online, {units} failed"
+    request.legend(f"{text}{_those_of(unknown)}.")
     return code
+
+
+def _those_of(unknown: Sequence[str]) -> str:
+    """Return of which nodes it is not known what failed, by name if they are few."""
+    if not unknown:
+        return ""
+    named = ", ".join(unknown) if len(unknown) <= _NAMED else f"{len(unknown)} nodes"
+    return f"; those of {named} are not known"
 
 
 def nodes(request: Request) -> int:
@@ -132,7 +148,7 @@ def _last_seen(manager: Manager, node: NodeInfo) -> str:
 def _status_of_units(request: Request) -> int:
     targets = Targets(request, request.words[0], request.words[1:])
     answers, code = ask_all(request, targets, lambda unit: ("GetUnitProperties", unit, _UNIT))
-    rows = []
+    rows: list[list[str]] = []
     missing = []
     for node, name, properties in answers:
         is_dead = properties.get("ActiveState") in _DEAD
@@ -143,8 +159,14 @@ def _status_of_units(request: Request) -> int:
             continue
         code = max(code, NOT_ACTIVE if is_dead else DONE)
         rows.append([node, *(str(properties.get(wanted, "")) for wanted in _DETAILS.values())])
+    titles = ["NODE", *_DETAILS]
+    # Programs get all, always in the same places.
+    is_for_people = not request.is_json and not request.has("plain")
+    if is_for_people and all(row[_FREEZER] in _NOT_FROZEN for row in rows):
+        for line in (titles, *rows):
+            del line[_FREEZER]
     if rows or request.is_json:
-        request.show(("NODE", *_DETAILS), rows)
+        request.show(titles, rows)
     for node, name in missing:
         failed = unit_missing(node, name)
         request.complain(str(failed), failed.hint)
@@ -153,6 +175,7 @@ def _status_of_units(request: Request) -> int:
 
 def list_units(request: Request) -> int:
     """List the units of all nodes, or of the nodes of the first word."""
+    states = _wanted_states(request)
     code = DONE
     units = {}
     if request.words:
@@ -166,13 +189,26 @@ def list_units(request: Request) -> int:
         units = request.manager.list_units()
         tell_absent(request, units)
     pattern = request.options.get("filter")
-    rows = [
+    fitting = [
         (node, unit.name, unit.load, unit.active, unit.sub)
         for node, listed in units.items()
         for unit in sorted(listed, key=lambda unit: by_type(unit.name))
         if pattern is None or matches(pattern, unit.name)
     ]
+    rows = [row for row in fitting if states is None or not states.isdisjoint(row[2:])]
+    if units and not fitting:
+        hint_at_globs(request)
     if units or code == DONE:
         request.show(_UNIT_TITLES, rows)
         request.legend(f"{counted(len(rows), 'loaded unit')} listed.")
     return code
+
+
+def _wanted_states(request: Request) -> set[str] | None:
+    """Return the states that units are listed in, or None for all. Raises Failure."""
+    states = {state for state in request.options.get("state", "").split(",") if state}
+    if request.has("state") and not states:
+        raise Failure("--state takes a state, or several with commas", USAGE)
+    if request.has("failed"):
+        states.add(_FAILED)
+    return states or None

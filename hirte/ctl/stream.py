@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import localtime, strftime
+
 from hirte.client.events import (
     AgentJobMetrics,
     PeerRemoved,
@@ -62,20 +64,21 @@ def monitor(request: Request) -> int:
     node_word = words[0] if words else _ALL
     wanted = [item for word in words[1:] for item in word.split(",") if item] or [_ALL]
     wanted = [item if is_glob(item) else unit_name(item) for item in wanted]
-    nodes = [_ALL]
+    nodes, offline = [_ALL], []
     if node_word != _ALL:
         # The manager would wait with us for a node that is not configured.
-        nodes = [node.name for node in configured_nodes(request, node_word)]
+        named = configured_nodes(request, node_word)
+        nodes = [node.name for node in named]
+        offline = [node.name for node in named if not node.is_online]
     # The manager knows names and `*`; the other globs are for us.
     units = [_ALL] if any(map(is_glob, wanted)) else wanted
     try:
         with Ending(), request.manager.create_monitor() as source:
             for node in nodes:
                 source.subscribe_list(node, units)
-            _print(
-                request,
-                (event for event in source if _is_wanted(event, wanted)),
-            )
+            for node in offline:
+                request.note(f"{node} is offline; its events come when it is back")
+            _print(request, (event for event in source if _is_wanted(event, wanted)), _time_of_day)
     except KeyboardInterrupt:
         return DONE
     return UNREACHABLE
@@ -83,6 +86,10 @@ def monitor(request: Request) -> int:
 
 def _is_wanted(event: MonitorEvent, wanted: Sequence[str]) -> bool:
     return isinstance(event, PeerRemoved) or any(matches(word, event.unit) for word in wanted)
+
+
+def _time_of_day() -> str:
+    return strftime("%H:%M:%S ", localtime())
 
 
 def metrics(request: Request) -> int:
@@ -102,13 +109,18 @@ def metrics(request: Request) -> int:
 def _listen(request: Request) -> int:
     try:
         with Ending(), request.manager.watch_metrics() as source:
+            if not request.manager.is_measuring():
+                request.note(f"measuring is off; {request.program} metrics enable turns it on")
             _print(request, source)
     except KeyboardInterrupt:
         return DONE
     return UNREACHABLE
 
 
-def _print(request: Request, events: Iterable[Any]) -> None:
+def _print(
+    request: Request, events: Iterable[Any], stamp: Callable[[], str] = lambda: ""
+) -> None:
+    """Print the events; for people each line begins with what `stamp` says."""
     request.end()
     for event in events:
         if request.is_json:
@@ -116,6 +128,7 @@ def _print(request: Request, events: Iterable[Any]) -> None:
         elif isinstance(event, UnitStateChanged):
             state = f"{event.active_state} {event.substate}"
             style = style_of(event.active_state)
-            request.say(f"{event.node} {event.unit} ", state, f" ({event.reason})", style)
+            who = f"{stamp()}{event.node} {event.unit} "
+            request.say(who, state, f" ({event.reason})", style)
         else:
-            request.say(_LINES[type(event)](event))
+            request.say(stamp() + _LINES[type(event)](event))

@@ -10,8 +10,8 @@ from time import monotonic
 
 from hirte.client.errors import CallError, NodeUnknown, NotPermitted
 from hirte.client.session import CALLS_AT_ONCE
-from hirte.ctl.exits import DONE, UNKNOWN
-from hirte.ctl.failures import LOADED, failure, file_missing, unknown_node
+from hirte.ctl.exits import DONE, UNKNOWN, USAGE, Failure
+from hirte.ctl.failures import LOADED, failure, file_missing, literal, unknown_node
 from hirte.ctl.names import by_type, is_glob, matches, unit_name
 
 TYPE_CHECKING = False
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hirte.client.connection import Reply
     from hirte.client.errors import Error
     from hirte.client.values import NodeInfo
-    from hirte.ctl.exits import Failure
     from hirte.ctl.progress import Wait
     from hirte.ctl.request import Request
 
@@ -54,19 +53,28 @@ def configured_nodes(request: Request, word: str) -> list[NodeInfo]:
 
 
 def _items(word: str) -> list[str]:
-    items = [item for item in word.split(",") if item]
+    items = _listed(word)
     if not items:
         raise unknown_node(word, ())
     return items
 
 
+def _listed(word: str) -> list[str]:
+    return [item for item in word.split(",") if item]
+
+
 class Targets:
-    """Units on nodes; `pairs` are (node, unit), each once. `code` tells what was not found."""
+    """Units on nodes; `pairs` are (node, unit), each once. `code` tells what was not found.
+
+    Raises Failure when no node fits, or all nodes are meant and one is named besides.
+    """
 
     def __init__(self, request: Request, node_word: str, unit_words: Sequence[str]) -> None:
         self.code = DONE
         self.nodes = find_nodes(request, node_word)
-        words = [item for word in unit_words for item in (word.split(",") if word else [word])]
+        words = [item for word in unit_words for item in _listed(word) or [word]]
+        if request.has("all-nodes"):
+            self._refuse_node(_listed(unit_words[0]))
         loaded = self._loaded(request) if any(map(is_glob, words)) else {}
         found: dict[tuple[str, str], None] = {}
         for node in self.nodes:
@@ -79,6 +87,16 @@ class Targets:
                         self._missing(request, f"{node}: no unit '{word}' is loaded")
                     found.update(dict.fromkeys((node, name) for name in fitting))
         self.pairs = list(found)
+
+    def _refuse_node(self, words: Sequence[str]) -> None:
+        """Raise Failure if a node was named although all are meant: not all were meant then."""
+        for word in words:
+            if word in self.nodes:
+                raise Failure(
+                    f"with --all-nodes the word NODE is left out, but '{word}' is a node",
+                    USAGE,
+                    f"a unit that is called like a node is {literal(unit_name(word))}",
+                )
 
     def _loaded(self, request: Request) -> dict[str, list[str]]:
         loaded = {}

@@ -21,10 +21,10 @@ class Verb:
     `words` names the words that follow the verb: in brackets those that may be left out, with
     three dots those that may be repeated. `does` is the function that does it, after its module.
     `codes` says what exit codes mean here that mean something else, or nothing ("", it does not
-    occur), with other verbs.
+    occur), with other verbs. `prints` explains what it prints, if that does not explain itself.
     """
 
-    __slots__ = ("codes", "does", "example", "help", "name", "options", "words")
+    __slots__ = ("codes", "does", "example", "help", "name", "options", "prints", "words")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Verb:
         example: str,
         options: tuple[Option, ...] = (),
         codes: dict[int, str] | None = None,
+        prints: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.name = name
         self.words = tuple(words.split())
@@ -43,6 +44,7 @@ class Verb:
         self.example = example
         self.options = options
         self.codes = codes or {}
+        self.prints = prints
 
     def kinds(self) -> list[str]:
         """Return the kinds of its words: the words without what says how many there may be."""
@@ -102,7 +104,7 @@ _ROWS = (
         "list loaded units, by default of all nodes online",
         "show.list_units",
         "list-units node1 --filter '*.service'",
-        (options.FILTER, *options.TABLE),
+        (options.FILTER, options.STATE, options.FAILED, *options.TABLE),
     ),
     Verb(
         "list-unit-files",
@@ -275,6 +277,12 @@ _ROWS = (
         "monitor node1 nginx.service",
         (options.OUTPUT,),
         {DONE: "interrupted", INTERRUPTED: "", OFFLINE: ""},
+        (
+            ("(real)", "systemd on the node has just said so"),
+            ("(virtual)", "no news of the unit: it was so already, or its node was lost"),
+            ("inactive agent-offline", "the node was lost; its units may go on, unseen"),
+            ("* inactive agent-offline", "the same, told once for all units of the node"),
+        ),
     ),
     Verb(
         "metrics",

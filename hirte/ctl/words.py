@@ -4,8 +4,11 @@ from __future__ import annotations
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 
+# What is said of NODE besides where there is that option.
+IN_PLACE_OF_NODE = "; all: --all-nodes in its place"
+
 MEANINGS = {
-    "NODE": "a node; several: node1,node2 or 'ecu-*'; all: --all-nodes in its place",
+    "NODE": "a node; several: node1,node2 or 'ecu-*'",
     "UNIT": "a unit, a service if it has no other ending; several, or a glob: 'nav-*'",
     "UNIT-FILE": "a unit file, that of a service if it has no other ending",
     "JOB": "the number of a job, as `jobs` lists it and --no-block prints it",

@@ -15,6 +15,7 @@ from hirte.client.job import Job
 from hirte.client.session import CALL_TIMEOUT, CALLS_AT_ONCE
 from hirte.ctl.colour import BAD
 from hirte.ctl.exits import DONE, INTERRUPTED, TIMED_OUT, USAGE, Failure
+from hirte.ctl.failures import unknown_node
 from hirte.ctl.targets import explain
 
 TYPE_CHECKING = False
@@ -155,11 +156,22 @@ def carry_out(request: Request, works: Sequence[Work], code: int = DONE) -> int:
     """Do all works and print how each ends; return the exit code, which is at least `code`."""
     limit = seconds(request)
     if request.has("dry-run"):
-        for work in works:
-            _announce(request, work)
-        return code
+        return _rehearse(request, works, code)
     crew = _Crew(request, works, code)
     return crew.run(None if limit is None else monotonic() + limit)
+
+
+def _rehearse(request: Request, works: Sequence[Work], code: int) -> int:
+    """Say what would be called; a node that there is not fails here as it would there."""
+    known = [node.name for node in request.manager.list_nodes()] if works else []
+    for work in works:
+        if work.node in known:
+            _announce(request, work)
+    for node in dict.fromkeys(work.node for work in works if work.node not in known):
+        failed = unknown_node(node, known)
+        request.complain(str(failed), failed.hint)
+        code = max(code, failed.code)
+    return code
 
 
 def _announce(request: Request, work: Work) -> None:

@@ -110,17 +110,17 @@ def test_status_of_units(one: Node) -> None:
     assert ctl(one, "start", "node3", "bad")[0] == 1
     assert ctl(one, "status", "node3", "fine") == (
         0,
-        "NODE   UNIT          LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
-        "node3  fine.service  loaded  active  running  running  static\n",
+        "NODE   UNIT          LOAD    ACTIVE  SUB      ENABLED\n"
+        "node3  fine.service  loaded  active  running  static\n",
         "",
     )
     assert ctl(one, "status", "node3", "fine.service", "bad", "quick", "no", "--", "-.mount") == (
         4,
-        "NODE   UNIT           LOAD    ACTIVE    SUB      FREEZER  ENABLED\n"
-        "node3  fine.service   loaded  active    running  running  static\n"
-        "node3  bad.service    loaded  failed    failed   running  static\n"
-        "node3  quick.service  loaded  inactive  dead     running  static\n"
-        "node3  -.mount        loaded  active    mounted  running  -\n",
+        "NODE   UNIT           LOAD    ACTIVE    SUB      ENABLED\n"
+        "node3  fine.service   loaded  active    running  static\n"
+        "node3  bad.service    loaded  failed    failed   static\n"
+        "node3  quick.service  loaded  inactive  dead     static\n"
+        "node3  -.mount        loaded  active    mounted  -\n",
         f"hirte ctl: node3: unit no.service could not be found\n{FILES}",
     )
     assert ctl(one, "status", "node3", "bad", "fine")[0] == 3

@@ -64,6 +64,8 @@ CASES = {
         "hirte ctl list-units --filter 'hirte-*'",
         "hirte ctl list-units node3 --filter 'nav*.service'",
         "hirte ctl list-units node3 --filter 'nav*.service' -l --no-legend",
+        "hirte ctl list-units node3 --failed",
+        "hirte ctl list-units node3 --filter navigation",
         "hirte ctl list-unit-files node3 --filter 'nav*'",
         "hirte ctl list-unit-files node2,node3 --filter 'known*'",
     ),
@@ -73,6 +75,7 @@ CASES = {
         "hirte ctl is-enabled node3 known",
         "hirte ctl show node3 fine -p Id,ActiveState,Type,CanStart,WatchdogUSec",
         "hirte ctl show node3 fine -p ActiveSate",
+        "hirte ctl show node3 fine -p MemoryMax,CPUWeight,ReloadResult",
     ),
     "errors": (
         "hirte ctl strat node3 fine",
@@ -85,6 +88,13 @@ CASES = {
         "hirte ctl stop node3 'none*'",
         "hirte ctl is-enabled node3 none",
         "hirte ctl cancel 99999",
+        "hirte ctl restart --all node3 fine",
+        "hirte ctl restart --all-nodes node3 fine",
+        "hirte ctl status fine.service",
+        "hirte ctl start node9 fine --dry-run",
+        "hirte ctl start node3 fine --timeout",
+        "hirte ctl set-property node3 nosuch CPUWeight=50",
+        "hirte ctl set-property node3 fine CPUWieght=50",
         f"{NOBODY} hirte ctl status",
     ),
     "offline": (
@@ -94,7 +104,12 @@ CASES = {
         "hirte ctl status node2 fine bad",
         "hirte ctl list-units --filter 'hirte-*'",
     ),
-    "help": ("hirte ctl help", "hirte ctl help start", "hirte ctl help strat"),
+    "help": (
+        "hirte ctl help",
+        "hirte ctl help start",
+        "hirte ctl help monitor",
+        "hirte ctl help strat",
+    ),
 }
 # Whose lines come in any order: they are sorted.
 SORTED = ("many",)

@@ -208,6 +208,43 @@ def test_freeze_kill_and_properties(trio: Fleet, one: Node) -> None:
     assert ctl(one, "is-active node3 fine") == (3, "inactive\n", "")
 
 
+def test_a_property_of_a_unit_that_does_not_exist_leaves_nothing_behind(
+    trio: Fleet, one: Node
+) -> None:
+    for more in ("", " --runtime"):
+        assert ctl(one, f"set-property node3 nosuch CPUWeight=50{more}") == (
+            4,
+            "",
+            f"hirte ctl: node3: Unit nosuch.service not found.\n{FILES}",
+        )
+    found = ["find", "/etc/systemd", "/run/systemd", "-name", "nosuch*"]
+    assert trio["node3"].run(found).stdout == ""
+
+
+def test_properties_are_shown_as_systemctl_shows_them(trio: Fleet, one: Node) -> None:
+    answer(one, "start node3 finer")
+    ours = dict(line.split("=", 1) for line in answer(one, "show node3 finer").splitlines())
+    theirs = trio["node3"].systemctl("show", "--all", "finer").stdout.splitlines()
+    wanted = dict(line.split("=", 1) for line in theirs)
+    # Of these, systemctl 252 prints the number that means that there is none.
+    but = ("IORead", "IOWrite")
+    alike = [
+        name
+        for name, shown in ours.items()
+        if name.endswith("Timestamp") or shown in ("infinity", "[no data]", "[not set]")
+        if not name.startswith(but)
+    ]
+    assert {"ActiveEnterTimestamp", "MemoryMax", "LimitCPU", "CPUWeight"} <= {*alike}
+    assert {name: ours[name] for name in alike} == {name: wanted[name] for name in alike}
+
+
+def test_a_node_beside_all_nodes(one: Node) -> None:
+    for words in ("restart --all node1 fine", "restart --all-nodes node1 fine"):
+        code, out, err = ctl(one, words)
+        assert (code, out) == (2, "")
+        assert "--all-nodes" in err
+
+
 def test_log_levels(one: Node) -> None:
     answer(one, "set-loglevel node2 debug")
     answer(one, "set-loglevel debug")
@@ -262,7 +299,10 @@ def test_metrics(one: Node) -> None:
     answer(one, "metrics enable")
     with listening(one, "metrics listen"):
         until_told(one, "node3 quick.service StartUnit: ", "hirte ctl start -q node3 quick")
+        assert "measuring is off" not in one.run(["journalctl", "-u", "tool", "-o", "cat"]).stdout
     answer(one, "metrics disable")
+    with listening(one, "metrics listen"):
+        until_told(one, "measuring is off; hirte ctl metrics enable turns it on")
     assert ctl(one, "metrics disable")[0] == 1
 
 

@@ -251,6 +251,13 @@ def test_the_jobs_under_way(bus: FakeBus) -> None:
     ]
 
 
+def test_whether_jobs_are_measured(bus: FakeBus) -> None:
+    bus.answer(ROOT, "Introspect", "s", '<node><node name="job"/></node>')
+    assert not client(bus).is_measuring()
+    bus.answer(ROOT, "Introspect", "s", '<node><node name="job"/><node name="metrics"/></node>')
+    assert client(bus).is_measuring()
+
+
 def test_no_jobs_under_way(bus: FakeBus) -> None:
     assert client(bus).list_jobs() == []
 

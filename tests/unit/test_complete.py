@@ -166,6 +166,7 @@ def test_words_that_nobody_is_asked_for(fleet: Fleet, line: str, words: list[str
         ("ctl stop node1,node2 ", ["a.service", "b@x.service", "c.target"], ["units of all"]),
         ("ctl stop node* c", ["c.target"], ["units of all"]),
         ("ctl stop --all-nodes b", ["b@x.service"], ["units of all"]),
+        ("ctl stop --all n", ["node1", "node2"], ["nodes"]),
         ("ctl stop other ", [], ["units of other"]),
         ("ctl status node1 --watch b", ["b@x.service"], ["units of node1"]),
         ("ctl set-property node1 a", ["a.service"], ["units of node1"]),

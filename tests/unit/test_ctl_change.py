@@ -29,12 +29,15 @@ def bus() -> FakeBus:
     made.answer(NODE1, "DisableUnitFiles", "a(sss)", [("unlink", "/etc/a", "")])
     made.answer(NODE1, "SetDefaultTarget", "a(sss)", [("unlink", "/etc/d", ""), LINK])
     made.answer(ROOT, "SetLogLevel")
+    made.answer(NODE1, "GetUnitProperty", "v", ("s", "loaded"))
+    made.refuse(node_path("n2"), "GetUnitProperty", f"{NAME}.Offline", "Node is offline")
     return made
 
 
 def called(bus: FakeBus) -> list[tuple]:
     """Return what was called at node1: members with their arguments."""
-    return [call[3:] for call in bus.calls if call[1] == NODE1]
+    calls = [call[3:] for call in bus.calls if call[1] == NODE1]
+    return [call for call in calls if call[0] != "GetUnitProperty"]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,29 @@ def test_what_is_called(
     assert ctl(bus, *words.split()) == 0
     assert capsys.readouterr() == (f"node1 {said}\n", "")
     assert called(bus) == calls
+
+
+def test_a_property_of_a_unit_that_does_not_exist(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """systemd would take it, and keep a file for a unit that there is not."""
+    bus.answer(NODE1, "GetUnitProperty", "v", ("s", "not-found"))
+    assert ctl(bus, "set-property", "node1", "nosuch", "CPUWeight=50") == 4
+    assert capsys.readouterr() == (
+        "",
+        f"hirte ctl: node1: Unit nosuch.service not found.\n{FILES}",
+    )
+    assert called(bus) == []
+    told = "org.freedesktop.systemd1.Unit", "LoadState"
+    assert bus.calls[-1][3:] == ("GetUnitProperty", "nosuch.service", *told)
+
+
+def test_a_property_of_a_unit_on_many_nodes(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ctl(bus, "set-property", "--all-nodes", "a", "CPUWeight=50") == 5
+    assert capsys.readouterr().out == "node1 a.service set-property: done\n"
+    assert [member for member, *_ in called(bus)] == ["SetUnitProperties"]
 
 
 @pytest.mark.parametrize("word", ["rescue", "rescue.target"])
@@ -184,6 +210,21 @@ def test_properties_as_people_write_them(text: str, variant: tuple) -> None:
 )
 def test_values_that_are_none(bus: FakeBus, text: str) -> None:
     assert ctl(bus, "set-property", "node1", "a", text) == 2
+    assert bus.calls == []
+
+
+@pytest.mark.parametrize(
+    ("word", "guess"),
+    [("CPUWieght=50", "; did you mean CPUWeight?"), ("Nonsense=1", ""), ("=1", "")],
+)
+def test_a_property_that_there_is_not(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], word: str, guess: str
+) -> None:
+    assert ctl(bus, "set-property", "node1", "a", word) == 2
+    complaint, hint = capsys.readouterr().err.splitlines()
+    name = word.partition("=")[0]
+    assert complaint == f"hirte ctl: no property '{name}' can be set{guess}"
+    assert hint.startswith("hirte ctl: hint: these can be set: CPUAccounting, CPUQuota, CPUWeight")
     assert bus.calls == []
 
 

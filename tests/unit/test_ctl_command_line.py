@@ -81,6 +81,8 @@ options:
   --plain                       put one tab between columns, and do not align them
   --all-nodes                   mean all nodes; the word NODE is left out
   --filter GLOB                 only units of this name; * is any text, ? any one character
+  --state STATE                 only units in this load, active or sub state, or several with commas
+  --failed                      only units that have failed, as --state=failed
   --wait-active                 wait until the unit is active; fail if it will not be
   --no-block                    do not wait for the end of the jobs; print their numbers
   --dry-run                     only say what would be called
@@ -118,10 +120,12 @@ usage: hirte ctl list-units [NODE] [OPTION...]
 List loaded units, by default of all nodes online.
 
 words:
-  NODE  a node; several: node1,node2 or 'ecu-*'; all: --all-nodes in its place
+  NODE  a node; several: node1,node2 or 'ecu-*'
 
 options:
   --filter GLOB           only units of this name; * is any text, ? any one character
+  --state STATE           only units in this load, active or sub state, or several with commas
+  --failed                only units that have failed, as --state=failed
   -o, --output text|json  how to answer; json is for programs
   -l, --full              on a terminal, do not shorten names to make lines fit
   --no-legend             leave out the line of titles
@@ -194,6 +198,7 @@ def test_the_help_explains_every_word_and_option(
         assert option.help in told
     assert f"\nexample: hirte ctl {verb.example}\n" in told
     assert max(map(len, told.splitlines())) <= 100
+    assert ("all: --all-nodes in its place" in told) == ("  --all-nodes " in told)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +265,32 @@ def test_the_help_explains_every_word_and_option(
             ["status", "--filter", "x"],
             "status has no option --filter; usage: hirte ctl status [NODE] [UNIT...] [OPTION...]",
         ),
-        (["list-units", "--filter"], "argument --filter: expected one argument"),
+        (["list-units", "--state", ","], "--state takes a state, or several with commas"),
+        (
+            ["list-units", "--filter"],
+            "--filter needs GLOB: only units of this name; * is any text, ? any one character",
+        ),
+        (
+            ["start", "n", "u", "--timeout"],
+            "--timeout needs SECONDS: how long to wait; what was begun goes on",
+        ),
+        (
+            ["status", "-o"],
+            "--output needs text|json: how to answer; json is for programs",
+        ),
+        (
+            ["restart", "--all", "node1", "web"],
+            f"unknown option --all; did you mean --all-nodes?\n{OPTIONS}",
+        ),
+        (
+            ["restart", "--all-node=1", "web"],
+            f"unknown option --all-node=1; did you mean --all-nodes?\n{OPTIONS}",
+        ),
+        (["--fa", "help"], "ambiguous option: --fa could match --failed, --fail-fast"),
+        (
+            ["--filter", "start", "list-units", "--fail"],
+            "ambiguous option: --fail could match --failed, --fail-fast",
+        ),
         (["status", "--frob"], f"unknown option --frob\n{OPTIONS}"),
         (["status", "--fliter=x"], f"unknown option --fliter=x; did you mean --filter?\n{OPTIONS}"),
         (["status", "n", "-.mount"], f"unknown option -.mount\n{OPTIONS}"),
@@ -286,6 +316,9 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], compla
         (["--filter", "status", "list-units", "n"], "list-units", ["n"], {"filter": "status"}),
         (["--filter=x", "list-units"], "list-units", [], {"filter": "x"}),
         (["list-units", "--fil", "x"], "list-units", [], {"filter": "x"}),
+        (["list-units", "--fail"], "list-units", [], {"failed": ""}),
+        (["start", "n", "u", "--fail"], "start", ["n", "u"], {"fail-fast": ""}),
+        (["--s", "HUP", "kill", "n", "u"], "kill", ["n", "u"], {"signal": "HUP"}),
         (["list-units", "--filter=-x"], "list-units", [], {"filter": "-x"}),
         (["list-units", "--filter", "a", "--filter", "b"], "list-units", [], {"filter": "b"}),
         (["list-units", "--filter="], "list-units", [], {"filter": ""}),
@@ -318,6 +351,18 @@ DOCUMENT = (ROOT / "docs" / "ctl.md").read_text()
 def test_the_documented_exit_codes() -> None:
     rows = re.findall(r"^\| (\d+) \| (.*) \|$", DOCUMENT, re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == MEANINGS
+
+
+def test_the_documented_lines_of_monitor() -> None:
+    section = DOCUMENT[DOCUMENT.index("## What monitor prints") :].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(.*)` \| (.*) \|$", section, re.MULTILINE)
+    assert tuple(rows) == VERBS["monitor"].prints
+
+
+def test_the_help_explains_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert offline_ctl("help", "monitor") == 0
+    told = capsys.readouterr().out
+    assert "\nwhat it prints:\n  (real)                    systemd on the node has just" in told
 
 
 def test_the_documented_properties() -> None:

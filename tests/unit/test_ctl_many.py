@@ -52,6 +52,7 @@ def test_each_is_told_as_it_ends(bus: FakeBus, capsys: pytest.CaptureFixture[str
         (["n1", "a*,b.timer"], [("n1", "a.service"), ("n1", "ab.service"), ("n1", "b.timer")]),
         (["n1", "*"], [("n1", "a.service"), ("n1", "ab.service"), ("n1", "b.timer")]),
         (["n3,n1", "*.timer"], [("n1", "b.timer")]),
+        (["n1", "a,", ",b.timer,"], [("n1", "a.service"), ("n1", "b.timer")]),
     ],
 )
 def test_what_lists_and_globs_mean(
@@ -78,6 +79,26 @@ def test_globs_that_mean_nothing(
     assert ctl(bus, "start", "--dry-run", *words) == 4
     assert capsys.readouterr() == ("", f"hirte ctl: {complaint}\n{hint}")
     assert started(bus) == []
+
+
+@pytest.mark.parametrize("word", ["n1", "n9,n1"])
+@pytest.mark.parametrize("verb", ["restart", "kill", "enable", "status", "is-active"])
+def test_all_nodes_and_a_node(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], verb: str, word: str
+) -> None:
+    assert ctl(bus, verb, "--all-nodes", word, "web") == 2
+    hint = "hirte ctl: hint: a unit that is called like a node is n1.service\n"
+    assert capsys.readouterr() == (
+        "",
+        f"hirte ctl: with --all-nodes the word NODE is left out, but 'n1' is a node\n{hint}",
+    )
+    assert [call[3] for call in bus.calls] == ["ListNodes"]
+
+
+def test_a_unit_that_is_called_like_a_node(bus: FakeBus) -> None:
+    ctl(bus, "start", "--all-nodes", "a", "n1", "n2.service", "--no-block")
+    assert ("n1", "n1.service") in started(bus)
+    assert ("n1", "n2.service") in started(bus)
 
 
 def test_the_worst_end_counts(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,7 +187,6 @@ def test_dry_run_touches_nothing(bus: FakeBus, capsys: pytest.CaptureFixture[str
         "n2 a.service start: would call StartUnit('a.service', 'replace')\n",
         "",
     )
-    assert bus.calls == []
     assert ctl(bus, "enable", "n1", "a", "--dry-run", "-o", "json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "node": "n1",
@@ -174,7 +194,17 @@ def test_dry_run_touches_nothing(bus: FakeBus, capsys: pytest.CaptureFixture[str
         "verb": "enable",
         "would_call": [["EnableUnitFiles", ["a.service"], False, False], ["Reload"]],
     }
-    assert bus.calls == []
+    assert {call[3] for call in bus.calls} == {"ListNodes"}
+
+
+@pytest.mark.parametrize("more", [(), ("-o", "json")])
+def test_dry_run_fails_of_nodes_that_there_are_not(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert ctl(bus, "start", "n1,mode4,n2", "a", "b", "--dry-run", *more) == 4
+    out, err = capsys.readouterr()
+    assert [line.count("StartUnit") for line in out.splitlines()] == [1, 1, 1, 1]
+    assert err == f"hirte ctl: no node 'mode4' is configured\n{NODES}"
 
 
 def test_no_block(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,6 +82,19 @@ def test_is_enabled_of_no_unit_file(bus: FakeBus, capsys: pytest.CaptureFixture[
     assert capsys.readouterr() == ("", complaint + FILES)
 
 
+def test_who_is_told_of_depends_on_what_was_asked(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not on how many answered: a script must know what it reads."""
+    is_(bus, "active")
+    assert ctl(bus, "is-active", "--all-nodes", "a") == 5
+    assert capsys.readouterr().out == "node1 a.service: active\n"
+    assert ctl(bus, "is-enabled", "node1,n2", "a") == 5
+    assert capsys.readouterr().out == "node1 a.service: enabled\n"
+    assert ctl(bus, "get-default", "node1,n2") == 5
+    assert capsys.readouterr().out == "node1: multi-user.target\n"
+
+
 def test_get_default(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(bus, "get-default", "node1") == 0
     assert capsys.readouterr().out == "multi-user.target\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -107,6 +108,26 @@ def test_an_unknown_node(bus: FakeBus, capsys: pytest.CaptureFixture[str], argv:
 
 
 @pytest.mark.parametrize(
+    "argv", [["status", "demo.service"], ["start", "demo.service", "a"], ["jobs", "demo.service"]]
+)
+def test_a_unit_where_the_node_belongs(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    assert ctl(bus, *argv) == 4
+    assert capsys.readouterr().err == (
+        "hirte ctl: no node 'demo.service' is configured\n"
+        "hirte ctl: hint: the node comes first: `hirte ctl status NODE demo.service`\n"
+    )
+
+
+def test_a_hint_with_a_word_that_looks_like_a_format(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ctl(bus, "status", "{x}\x1b.timer") == 4
+    assert "comes first: `hirte ctl status NODE {x}\\x1b.timer`\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("member", "argv"),
     [("ListUnits", ["list-units", "n2"]), ("GetUnitProperties", ["status", "n2", "a"])],
 )
@@ -148,9 +169,9 @@ def test_status_of_units(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> No
     bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
     assert ctl(bus, "status", "node1", "--", "nginx", "-.mount") == 0
     assert capsys.readouterr() == (
-        "NODE   UNIT           LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
-        "node1  nginx.service  loaded  active  running  running  enabled\n"
-        "node1  nginx.service  loaded  active  running  running  enabled\n",
+        "NODE   UNIT           LOAD    ACTIVE  SUB      ENABLED\n"
+        "node1  nginx.service  loaded  active  running  enabled\n"
+        "node1  nginx.service  loaded  active  running  enabled\n",
         "",
     )
     assert [call[4:] for call in bus.calls] == [
@@ -185,9 +206,85 @@ def test_values_that_an_older_systemd_does_not_tell(
     bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
     assert ctl(bus, "status", "node1", "a") == 3
     assert capsys.readouterr().out == (
-        "NODE   UNIT       LOAD    ACTIVE  SUB     FREEZER  ENABLED\n"
-        "node1  a.service  loaded  failed  failed  -        -\n"
+        "NODE   UNIT       LOAD    ACTIVE  SUB     ENABLED\n"
+        "node1  a.service  loaded  failed  failed  -\n"
     )
+
+
+def test_the_freezer_is_shown_to_people_when_a_unit_is_in_it(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def is_(freezer: str) -> None:
+        told = properties("a.service", "active", "running", FreezerState=freezer)
+        bus.answer(node_path("node1"), "GetUnitProperties", "a{sv}", told)
+
+    is_("frozen")
+    assert ctl(bus, "status", "node1", "a") == 0
+    assert capsys.readouterr().out == (
+        "NODE   UNIT       LOAD    ACTIVE  SUB      FREEZER  ENABLED\n"
+        "node1  a.service  loaded  active  running  frozen   -\n"
+    )
+    is_("running")
+    assert ctl(bus, "status", "node1", "a", "--plain", "--no-legend") == 0
+    assert capsys.readouterr().out.split("\t")[5] == "running"
+    assert ctl(bus, "status", "node1", "a", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["freezer"] == "running"
+
+
+@pytest.fixture
+def listed(bus: FakeBus) -> FakeBus:
+    """node1 with units in several states."""
+    units = [
+        unit("web.service"),
+        unit("bad.service", "failed", "failed"),
+        unit("gone.service", "inactive", "dead", "not-found"),
+        unit("once.service", "active", "exited"),
+    ]
+    bus.answer(node_path("node1"), "ListUnits", "a(ssssssouso)", units)
+    return bus
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--failed"], ["bad"]),
+        (["--state=failed"], ["bad"]),
+        (["--state", "active"], ["once", "web"]),
+        (["--state", "exited,not-found"], ["gone", "once"]),
+        (["--state", "exited", "--state", "running", "--failed"], ["bad", "once", "web"]),
+        (["--state", "active", "--filter", "w*"], ["web"]),
+        (["--state", "nonsense"], []),
+    ],
+)
+def test_units_in_states(
+    listed: FakeBus, capsys: pytest.CaptureFixture[str], options: list[str], names: list[str]
+) -> None:
+    assert ctl(listed, "list-units", "node1", "--no-legend", *options) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == [f"{name}.service" for name in names]
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("we", "hirte ctl: hint: no name fits 'we'; a part of a name is '*we*'\n"),
+        ("{}", "hirte ctl: hint: no name fits '{}'; a part of a name is '*{}*'\n"),
+        ("we*x", ""),
+        ("web.service", ""),
+    ],
+)
+def test_a_part_of_a_name_is_no_filter(
+    listed: FakeBus, capsys: pytest.CaptureFixture[str], pattern: str, hint: str
+) -> None:
+    assert ctl(listed, "list-units", "node1", "--filter", pattern) == 0
+    assert capsys.readouterr().err == hint
+    # The name fits, it is the state that does not.
+    assert ctl(listed, "list-units", "node1", "--filter", "web.service", "--failed") == 0
+    assert capsys.readouterr().err == ""
+    listed.answer(node_path("node1"), "ListUnitFiles", "a(ss)", [("/etc/web.service", "static")])
+    assert ctl(listed, "list-unit-files", "node1", "--filter", pattern) == 0
+    assert capsys.readouterr().err == hint
 
 
 def test_a_unit_that_does_not_exist(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:

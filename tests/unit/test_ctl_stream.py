@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from time import struct_time
 
 import pytest
 
@@ -23,7 +24,15 @@ def bus() -> FakeBus:
     made.answer(MONITOR, "SubscribeList", "u", 2)
     made.answer(MONITOR, "Close")
     made.answer(ROOT, "Get", "v", ("s", "up"))
+    made.answer(ROOT, "Introspect", "s", '<node><node name="job"/><node name="metrics"/></node>')
     return made
+
+
+@pytest.fixture
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that stands."""
+    noon = struct_time((2026, 11, 24, 12, 0, 7, 1, 328, 0))
+    monkeypatch.setattr("hirte.ctl.stream.localtime", lambda: noon)
 
 
 def told(bus: FakeBus, member: str, signature: str, *values: object) -> object:
@@ -49,14 +58,14 @@ def subscribed(bus: FakeBus) -> list[tuple]:
     return [call[4:] for call in bus.calls if call[3:4] == ("SubscribeList",)]
 
 
-def test_monitor(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+def test_monitor(bus: FakeBus, at_noon: None, capsys: pytest.CaptureFixture[str]) -> None:
     happens(bus)
     assert ctl(bus, "monitor") == 0
     assert capsys.readouterr() == (
-        "node1 a.service loaded (real)\n"
-        "node1 a.service active running (virtual)\n"
-        "node1 a.service Unit: SubState=running\n"
-        "node1 b.timer unloaded (virtual)\n",
+        "12:00:07 node1 a.service loaded (real)\n"
+        "12:00:07 node1 a.service active running (virtual)\n"
+        "12:00:07 node1 a.service Unit: SubState=running\n"
+        "12:00:07 node1 b.timer unloaded (virtual)\n",
         "",
     )
     assert subscribed(bus) == [("*", ["*"])]
@@ -81,6 +90,27 @@ def test_what_a_monitor_subscribes_to(bus: FakeBus) -> None:
     assert ctl(bus, "monitor", "node?", "a,b.timer", "c") == 0
     units = ["a.service", "b.timer", "c.service"]
     assert subscribed(bus) == [("node1", units), ("node2", units)]
+
+
+@pytest.mark.parametrize("word", ["node1,n3", "n*"])
+def test_a_node_of_a_monitor_is_offline(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    bus.nodes(("node1", "online", ""), ("n3", "offline", ""))
+    bus.to_come.append(KeyboardInterrupt())
+    assert ctl(bus, "monitor", word) == 0
+    complaint = "hirte ctl: n3 is offline; its events come when it is back\n"
+    assert capsys.readouterr() == ("", complaint)
+    assert [node for node, _ in subscribed(bus)] == ["node1", "n3"]
+
+
+def test_nodes_that_nobody_named_may_be_offline(
+    bus: FakeBus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.nodes(("n3", "offline", ""))
+    bus.to_come.append(KeyboardInterrupt())
+    assert ctl(bus, "monitor") == 0
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("node", ["node9", "x*", "node1,node9"])
@@ -117,10 +147,20 @@ def test_metrics_listen(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> Non
         ]
     )
     assert ctl(bus, "metrics", "listen") == 0
-    assert capsys.readouterr().out == (
+    assert capsys.readouterr() == (
         "node1 a.service StopUnit: 1.7 ms on the node\n"
-        "node1 a.service start: 2.3 ms in all, 1.0 ms in the unit, job /job/3\n"
+        "node1 a.service start: 2.3 ms in all, 1.0 ms in the unit, job /job/3\n",
+        "",
     )
+
+
+def test_nothing_is_measured(bus: FakeBus, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever listens then would wait for ever; but somebody may turn it on."""
+    bus.answer(ROOT, "Introspect", "s", '<node><node name="job"/></node>')
+    bus.to_come.append(KeyboardInterrupt())
+    assert ctl(bus, "metrics", "listen") == 0
+    complaint = "hirte ctl: measuring is off; hirte ctl metrics enable turns it on\n"
+    assert capsys.readouterr() == ("", complaint)
 
 
 # status --watch

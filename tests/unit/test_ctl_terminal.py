@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,9 +68,21 @@ def test_states_are_coloured_and_names_shortened(bus: FakeBus, tty: Tty) -> None
         f"  {BAD}failed{END}  {BAD}failed{END}\n"
         "Some names are shortened; --full shows them.\n"
         "\n"
-        "1 of 2 nodes online, 1 unit failed.\n"
+        "1 of 2 nodes online, 1 unit failed; those of n2 are not known.\n"
     )
     assert max(map(len, tty.screen.lines)) == 80
+
+
+def test_many_nodes_of_which_nothing_is_known(bus: FakeBus, tty: Tty) -> None:
+    offline = [f"n{number}" for number in range(2, 5)]
+    for node in offline:
+        bus.answer(node_path(node), "Get", "v", ("t", 0))
+    bus.nodes(("node1", "online", ""), *((node, "offline", "") for node in offline))
+    tty.ctl(bus)
+    assert "1 of 4 nodes online, 1 unit failed; those of n2, n3, n4 are not" in tty.read()
+    bus.nodes(*((node, "offline", "") for node in (*offline, "n2")))
+    tty.ctl(bus)
+    assert "0 of 4 nodes online, 0 units failed; those of 4 nodes are not known." in tty.read()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +142,10 @@ def test_each_stream_is_as_it_is(bus: FakeBus, tty: Tty) -> None:
     assert tty.piped == "node1  a.service  loaded  active  running\n"
 
 
-def test_states_of_a_monitor_are_coloured(bus: FakeBus, tty: Tty) -> None:
+def test_states_of_a_monitor_are_coloured(
+    bus: FakeBus, tty: Tty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hirte.ctl.stream.localtime", lambda: time.gmtime(0))
     monitor = f"{ROOT}/monitor/1"
     bus.answer(ROOT, "CreateMonitor", "o", monitor)
     bus.answer(monitor, "SubscribeList", "u", 1)
@@ -140,7 +156,7 @@ def test_states_of_a_monitor_are_coloured(bus: FakeBus, tty: Tty) -> None:
         [bus.signal("UnitStateChanged", "sssss", *event, **where), KeyboardInterrupt()]
     )
     assert tty.ctl(bus, "monitor") == 0
-    assert tty.read() == f"node1 a.service {BAD}failed failed{END} (real)\n"
+    assert tty.read() == f"00:00:00 node1 a.service {BAD}failed failed{END} (real)\n"
 
 
 def test_help_fits(bus: FakeBus, tty: Tty) -> None:

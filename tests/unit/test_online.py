@@ -309,7 +309,7 @@ def test_an_agent_that_changes_the_manager(bus: FakeBus) -> None:
         (["node", "--", "-a", "b"], "Too many arguments for method node"),
         (["agent", "--frob"], "unrecognized option '--frob'"),
         (["agent", "-v"], "unrecognized option '-v'"),
-        (["agent", "--wait"], "expected one argument"),
+        (["agent", "--wait"], "--wait needs MS: "),
         (["node", "\udcff"], "is not UTF-8"),
         (["agent", "--wait", "soon"], "Failed to parse --wait: 'soon' is not a number of"),
         (["agent", "--switch-timeout=-1"], "Failed to parse --switch-timeout: '-1' is not a"),
