@@ -14,10 +14,10 @@ from hirte.client.events import (
     UnitStateChanged,
 )
 from hirte.ctl.colour import style_of
-from hirte.ctl.ending import Ending
 from hirte.ctl.exits import DONE, UNREACHABLE, USAGE, Failure
 from hirte.ctl.names import is_glob, matches, unit_name
 from hirte.ctl.targets import configured_nodes
+from hirte.ending import Ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

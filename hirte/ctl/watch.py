@@ -15,9 +15,9 @@ from hirte.client.events import (
     UnitRemoved,
     UnitStateChanged,
 )
-from hirte.ctl.ending import Ending
 from hirte.ctl.exits import DONE
 from hirte.ctl.targets import Targets, configured_nodes
+from hirte.ending import Ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from hirte.printable import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import NoReturn
 
     from hirte.api.dialect import Dialect
     from hirte.online.watch import Target, Watch
@@ -118,6 +117,7 @@ def _target(words: list[str], dialect: Dialect) -> Target:
 
 def _check(words: list[str], monitor: bool, wait: float, switch: float, dialect: Dialect) -> int:
     from hirte.client.connecting import open_bus
+    from hirte.ending import Ending
     from hirte.online.watch import Watch
 
     try:
@@ -130,9 +130,9 @@ def _check(words: list[str], monitor: bool, wait: float, switch: float, dialect:
     watch = Watch(connection, target)
     online = False
     try:
-        _stop_on_sigterm()
-        _ask(watch, words, dialect)
-        online = watch.run(monitor, wait, switch)
+        with Ending():
+            _ask(watch, words, dialect)
+            online = watch.run(monitor, wait, switch)
     except KeyboardInterrupt:
         online = watch.online
     except Error as error:
@@ -165,13 +165,3 @@ def _ask(watch: Watch, words: list[str], dialect: Dialect) -> None:
         if dialect is NATIVE and words[0] == "node" and error.name == UNKNOWN_OBJECT:
             text = f"no node '{words[1]}' is configured"
         print(printable(text), file=sys.stderr)
-
-
-def _stop_on_sigterm() -> None:
-    import signal
-
-    signal.signal(signal.SIGTERM, _interrupt)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt

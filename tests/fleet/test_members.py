@@ -521,10 +521,9 @@ def job_unit(world: World) -> None:
 
 
 _KILL_SLOW = """\
+pid=$(systemctl show -P MainPID slow.service)
 systemctl kill --signal=KILL slow.service
-until systemctl show -P ActiveState slow.service | grep -qx -e inactive -e failed; do
-    sleep 0.05
-done
+while [ "$(systemctl show -P MainPID slow.service)" = "$pid" ]; do sleep 0.05; done
 """
 
 
@@ -537,7 +536,7 @@ def job_type(world: World) -> None:
         world.systemctl("node3", "start", "--no-block", "slow.service")
         path = world.caller.node("node3", member, "ss", unit, "replace")
         assert world.caller.get(path, "Job", "JobType") == ("s", word)
-        # Until it is dead: one that only dies would end the next job at once.
+        # Until it is gone: one that is about to would end the next job at once.
         world.fleet["node3"].run(["/bin/sh", "-c", _KILL_SLOW])
 
 
