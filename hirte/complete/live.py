@@ -81,7 +81,7 @@ class Live:
 
         if not self._left:
             return nothing
-        _signal.signal(_signal.SIGALRM, self._end)
+        before = _signal.signal(_signal.SIGALRM, self._end)
         try:
             self._is_asking = True
             _signal.setitimer(_signal.ITIMER_REAL, self._left)
@@ -93,6 +93,7 @@ class Live:
         finally:
             self._is_asking = False
             self._left, _ = _signal.setitimer(_signal.ITIMER_REAL, 0)
+            _signal.signal(_signal.SIGALRM, before)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         """Break off what waits. An alarm that comes late, after the answer, finds nothing to do."""

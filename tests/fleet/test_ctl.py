@@ -330,13 +330,24 @@ def test_a_node_that_is_offline(frail: Fleet) -> None:
 
 
 def test_the_agent_dies_while_its_job_runs(frail: Fleet) -> None:
+    """systemd starts it again, and the job has gone on."""
     with waiting(frail["node1"], "start", "node3", "held") as (tool, _):
         frail["node3"].systemctl("kill", "--signal=KILL", AGENT_UNIT)
-        assert ended(tool) == (
-            1,
-            "node3 held.service start: failed\n",
-            f"hirte ctl: {hint('held.service')}",
+        assert tool.stderr.readline() == (
+            "hirte ctl: node3 was lost while the job ran; waiting for it to come back\n"
         )
+        wait_for_status(frail["node1"], "up")
+        assert tool.poll() is None
+        frail["node3"].systemctl("stop", "held.service")
+        assert ended(tool) == (3, "node3 held.service start: failed\n", LOST)
+
+
+def test_the_agent_is_gone_while_its_job_runs(frail: Fleet) -> None:
+    with waiting(frail["node1"], "start", "node3", "held", "--timeout", "3") as (tool, _):
+        frail["node3"].systemctl("stop", AGENT_UNIT)
+        code, out, err = ended(tool)
+        assert (code, out) == (124, "")
+        assert "the start of held.service on node3 goes on" in err
 
 
 def test_the_manager_stops_while_the_tool_waits(frail: Fleet) -> None:
