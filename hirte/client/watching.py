@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hirte.api.table import Interface
-    from hirte.client.session import Session
+    from hirte.client.session import OnChanged, Session
     from hirte.client.values import NodeInfo
 
 METRICS_PATH = "metrics"
@@ -68,18 +68,26 @@ def _watch_signals(session: Session, path: str, interface: Interface) -> Source[
 def watch_nodes(session: Session, names: dict[str, str]) -> Source[NodeStatus]:
     """Return the changes of nodes' status from now on; `names` has the nodes by object path."""
     watch = _Watch(session)
+    watch.undo.append(session.handle_changes(public.NODE, _teller(watch, names)))
+    _listen_to_changes(watch, session, public.NODE)
+    return watch
+
+
+def _teller(watch: _Watch, names: dict[str, str]) -> OnChanged:
+    """Return what puts changes of nodes' status into `watch`; `names` is asked at each."""
 
     def on_node(path: str, values: dict[str, Any]) -> None:
         if path in names and _STATUS in values:
             watch.put(NodeStatus(names[path], values[_STATUS]))
 
-    name = session.dialect.interface(public.NODE.name)
-    root = session.dialect.root
-    watch.undo.append(session.handle_changes(public.NODE, on_node))
+    return on_node
+
+
+def _listen_to_changes(watch: _Watch, session: Session, interface: Interface) -> None:
+    root, name = session.dialect.root, session.dialect.interface(interface.name)
     watch.undo.append(
         session.listen(root, PROPERTIES, "PropertiesChanged", namespace=True, first=name)
     )
-    return watch
 
 
 def watch_status(session: Session) -> Source[StatusEvent]:
@@ -92,10 +100,6 @@ def watch_status(session: Session) -> Source[StatusEvent]:
         if path == root and _STATUS in values:
             watch.put(ManagerStatus(values[_STATUS]))
 
-    def on_node(path: str, values: dict[str, Any]) -> None:
-        if path in names and _STATUS in values:
-            watch.put(NodeStatus(names[path], values[_STATUS]))
-
     # A change counts from the moment of the answer on: what comes earlier is older than that.
     def begin(status: str) -> None:
         watch.put(ManagerStatus(status))
@@ -105,13 +109,10 @@ def watch_status(session: Session) -> Source[StatusEvent]:
         for node in nodes:
             names[node.path] = node.name
             watch.put(NodeStatus(node.name, node.status))
-        watch.undo.append(session.handle_changes(public.NODE, on_node))
+        watch.undo.append(session.handle_changes(public.NODE, _teller(watch, names)))
 
     for interface in (public.MANAGER, public.NODE):
-        name = session.dialect.interface(interface.name)
-        watch.undo.append(
-            session.listen(root, PROPERTIES, "PropertiesChanged", namespace=True, first=name)
-        )
+        _listen_to_changes(watch, session, interface)
     # Both answers may come at once, and are taken as they come.
     status = session.get(root, public.MANAGER, _STATUS)
     nodes = session.begin(root, public.MANAGER, "ListNodes")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # longer goes on typing, and a shell whose completion hangs cannot even be interrupted.
 PATIENCE = 1.0
 
+
 class _OutOfTime(Exception):
     pass
 

@@ -10,7 +10,6 @@ from time import monotonic
 
 from hirte.client.errors import ManagerAway, NodeOffline, Timeout
 from hirte.client.events import NodeStatus
-from hirte.client.values import ONLINE
 from hirte.ctl.activity import PASSING
 from hirte.ctl.exits import DONE, FAILED, NOT_ACTIVE, OFFLINE
 from hirte.ctl.failures import failure
@@ -84,7 +83,7 @@ class Aftermath:
             self._news = self._watched.watch_nodes(*self._nodes)
         while self._news and self._news.queue:
             _, news = self._news.queue.popleft()
-            self._lost[news.node] = self._lost.get(news.node, 0) + (news.status != ONLINE)
+            self._lost[news.node] = self._lost.get(news.node, 0) + (not news.is_online)
         return self._lost.get(node, 0)
 
     def prepare(self, work: Work) -> int:
@@ -196,8 +195,10 @@ class Aftermath:
 
     def _all_back(self, outcome: Outcome) -> Generator[Pause, None, Outcome]:
         """Return how the restart of the manager has ended, when the nodes are back that it had."""
-        status = self._request.manager.watch_status()
         missing = dict.fromkeys(self._there)
+        if not missing:
+            return outcome
+        status = self._request.manager.watch_status()
         deadline = monotonic() + COMEBACK
         while missing:
             while status.queue:

@@ -56,7 +56,7 @@ class _Change(Work):
     @property
     def is_alone(self) -> bool:
         """Tell whether nothing else may be under way: it would not be told how that ends."""
-        return self.units[0] in (*AGENT_UNITS, *MANAGER_UNITS)
+        return _order(self) > 0
 
     def is_node_lost(self, request: Request) -> Generator[Pause, None, bool]:
         """Tell whether the node was lost since the job was asked for."""
